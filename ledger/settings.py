@@ -191,7 +191,19 @@ OUTBOX_HANDLERS = {
     "render.dispatch": "provenance.renders.tasks.dispatch",
     "render.send": "provenance.renders.tasks.send",
     "render.finish": "provenance.renders.tasks.finish",
+    "use.approved": "provenance.renders.tasks.finish",
     "report.build": "provenance.reports.tasks.build",
+    "clock.renders": "provenance.renders.tasks.sweep",
+    "clock.approvals": "ledger.consent.tasks.close_approvals",
+    "clock.licences": "rights.settlement.tasks.lapse",
+    "clock.housekeeping": "ledger.outbox.tasks.housekeep",
+}
+# Topics that the relay owes by the clock: every so many seconds.
+PERIODIC_TOPICS = {
+    "clock.renders": 2,
+    "clock.approvals": 60,
+    "clock.licences": 60,
+    "clock.housekeeping": 3600,
 }
 
 # Keys. Each is a file under VAR_DIR/keys in development, created on first use, 0600.
