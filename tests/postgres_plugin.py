@@ -25,16 +25,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """
     if os.environ.get("PYTEST_XDIST_WORKER") or os.environ.get("COUNTERSIGN_TEST_VAR"):
         return
-    from ledger.stack import postgres  # After the environment is decided.
+    from ledger.stack import broker, postgres  # After the environment is decided.
 
     folder = Path(tempfile.mkdtemp(prefix="countersign-test-"))
     _stack.callback(shutil.rmtree, folder, ignore_errors=True)
     os.environ["COUNTERSIGN_TEST_VAR"] = os.environ["COUNTERSIGN_VAR"] = str(folder)
     cluster = _stack.enter_context(postgres.running(folder / "postgres", durable=False))
     os.environ["DATABASE_URL"] = cluster.url("postgres")
-    os.environ["CELERY_BROKER_URL"] = cluster.url(
-        postgres.QUEUE, database="countersign_queue", scheme="pgmq"
-    )
+    url = cluster.url(postgres.QUEUE, database="countersign_queue", scheme="pgmq")
+    os.environ["CELERY_BROKER_URL"] = url
+    os.environ["CELERY_BROKER_TRANSPORT_OPTIONS"] = broker.transport_options(url)
+    broker.install(url)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

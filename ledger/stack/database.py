@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
-from ledger.stack import postgres
+from ledger.stack import broker, postgres
 from ledger.stack.environment import state_folder
 
 
 @contextlib.contextmanager
 def available() -> Iterator[None]:
-    """Make sure that `DATABASE_URL`, `MIGRATION_DATABASE_URL` and `CELERY_BROKER_URL` are set.
+    """Make sure that the environment names the database, the broker, and the running stack's addresses.
 
     What the environment already says is left alone. The embedded cluster is used for the rest, and
     kept running for the length of the block.
     """
-    if "DATABASE_URL" in os.environ:
+    with contextlib.ExitStack() as stack:
+        if "DATABASE_URL" not in os.environ:
+            cluster = stack.enter_context(postgres.running(state_folder() / "postgres"))
+            os.environ["DATABASE_URL"] = cluster.url(postgres.APPLICATION)
+            os.environ.setdefault("MIGRATION_DATABASE_URL", cluster.url(postgres.OWNER))
+            os.environ.setdefault(
+                "CELERY_BROKER_URL",
+                cluster.url(postgres.QUEUE, database="countersign_queue", scheme="pgmq"),
+            )
         os.environ.setdefault("MIGRATION_DATABASE_URL", os.environ["DATABASE_URL"])
+        if url := os.environ.get("CELERY_BROKER_URL"):
+            os.environ.setdefault("CELERY_BROKER_TRANSPORT_OPTIONS", broker.transport_options(url))
+        for name, value in _addresses_of_the_running_stack().items():
+            os.environ.setdefault(name, value)
         yield
-        return
-    with postgres.running(state_folder() / "postgres") as cluster:
-        os.environ["DATABASE_URL"] = cluster.url(postgres.APPLICATION)
-        os.environ.setdefault("MIGRATION_DATABASE_URL", cluster.url(postgres.OWNER))
-        os.environ.setdefault(
-            "CELERY_BROKER_URL",
-            cluster.url(postgres.QUEUE, database="countersign_queue", scheme="pgmq"),
-        )
-        yield
+
+
+def addresses_file() -> Path:
+    """Return where the stack notes the addresses it serves at, none of them secret."""
+    return state_folder() / "run" / "addresses.json"
+
+
+def _addresses_of_the_running_stack() -> dict[str, str]:
+    try:
+        return {str(k): str(v) for k, v in json.loads(addresses_file().read_text()).items()}
+    except (OSError, ValueError):
+        return {}

@@ -30,7 +30,11 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         with psycopg.connect(
-            **{**connection.get_connection_params(), "context": None, "cursor_factory": psycopg.Cursor},
+            **{
+                **connection.get_connection_params(),
+                "context": None,
+                "cursor_factory": psycopg.Cursor,
+            },
             autocommit=True,
         ) as listener:
             while not self._stopping and not _leads(listener):

@@ -1,0 +1,57 @@
+"""Make an account for somebody who works in the admin, or give one more role to it."""
+
+from __future__ import annotations
+
+import os
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from ledger.accounts.models import Account
+from ledger.accounts.roles import ROLES
+from ledger.db import use_case
+from ledger.log import actions as log
+
+
+class Command(BaseCommand):
+    help = (
+        "Appoint an account to a role. The password is read from APPOINT_PASSWORD, never from argv."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--email", required=True)
+        parser.add_argument("--handle", required=True)
+        parser.add_argument("--role", required=True, choices=[*ROLES, "administrator"])
+
+    def handle(self, *, email: str, handle: str, role: str, **_options: Any) -> None:
+        """Make the account when it is missing; a role that it has already is left alone."""
+        password = os.environ.get("APPOINT_PASSWORD")
+        if not password and not Account.objects.filter(email=email.casefold()).exists():
+            raise CommandError("set APPOINT_PASSWORD: the account does not exist yet")
+        account = appoint(email=email, handle=handle, role=role, password=password)
+        self.stdout.write(f"{account} is {role}")
+
+
+@use_case
+def appoint(*, email: str, handle: str, role: str, password: str | None) -> Account:
+    """Make the account if needed and give it the role, with an entry in the log."""
+    account = Account.objects.filter(email=email.casefold()).first()
+    if account is None:
+        account = Account.objects.create_user(email=email, password=password, handle=handle)
+    account.is_staff = True
+    if role == "administrator":
+        account.is_superuser = True
+    else:
+        account.groups.add(Group.objects.get(name=role))
+    account.save(update_fields=["is_staff", "is_superuser"])
+    log.stage(
+        type="account.appointed",
+        at=timezone.now(),
+        subject_id=account.id,
+        rows=[account],
+        details={"role": role},
+    )
+    return account

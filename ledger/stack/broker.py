@@ -1,0 +1,40 @@
+"""The embedded broker: kombu's pgmq transport in a database of its own.
+
+The service and the worker share only this database, as a role that can reach nothing else. Production
+sets `CELERY_BROKER_URL` to RabbitMQ or Redis and none of this is used.
+"""
+
+from __future__ import annotations
+
+import json
+
+import psycopg
+
+VISIBILITY_TIMEOUT_S = 3600  # Longer than the longest render.
+
+
+def transport_options(url: str) -> str:
+    """Return Celery's `broker_transport_options` for a broker address, as JSON for the environment."""
+    if not url.startswith("pgmq://"):
+        return "{}"
+    return json.dumps(
+        {
+            "conn_string": url.replace("pgmq://", "postgresql://", 1),
+            "init_extension": False,
+            "polling_interval": 0.1,
+            "wait_time_seconds": 0,
+            "visibility_timeout": VISIBILITY_TIMEOUT_S,
+        }
+    )
+
+
+def install(url: str) -> None:
+    """Put the queue's tables and functions into the broker's database, once."""
+    if not url.startswith("pgmq://"):
+        return
+    from pgmq.install import install_pgmq_from_sql  # Only the embedded broker needs it.
+
+    with psycopg.connect(url.replace("pgmq://", "postgresql://", 1)) as connection:
+        connection.execute("SELECT pg_advisory_xact_lock(1)")
+        if connection.execute("SELECT to_regnamespace('pgmq') IS NULL").fetchone() == (True,):
+            install_pgmq_from_sql(conn=connection)
