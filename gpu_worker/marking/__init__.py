@@ -1,0 +1,1 @@
+"""Marks that every render carries: one to be seen, one to be found."""
