@@ -1,1 +1,51 @@
-"""Admin pages of http."""
+"""What every admin page needs: who is asking, and how many rows an action may take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from unfold.admin import ModelAdmin
+
+from ledger.errors import Malformed
+
+M = TypeVar("M", bound=Model)
+
+CHOSEN_MAX = 200
+
+
+class TooManyChosen(Malformed):
+    code = "too-many-chosen"
+    title = "Choose at most 200 rows at a time."
+
+
+def caller(request: HttpRequest) -> Any:
+    """Return the account that is signed in to the admin."""
+    return request.user
+
+
+def chosen(rows: QuerySet[M]) -> Sequence[M]:
+    """Return the rows that an action was asked for.
+
+    Raises:
+        TooManyChosen: more than `CHOSEN_MAX`.
+    """
+    found = list(rows[: CHOSEN_MAX + 1])
+    if len(found) > CHOSEN_MAX:
+        raise TooManyChosen(limit=CHOSEN_MAX)
+    return found
+
+
+class ReadOnlyAdmin(ModelAdmin):
+    """Rows that are facts: seen by whoever has the view permission, changed by nobody."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

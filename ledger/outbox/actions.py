@@ -16,13 +16,11 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import F
 
 from ledger.db import step, use_case
 from ledger.outbox.models import OutboxMessage
 
-CHANNEL = "outbox"
 BATCH = 100
 VISIBILITY_S = 20
 ATTEMPTS_MAX = 12
@@ -57,9 +55,9 @@ def enqueue(
     message = OutboxMessage.objects.create(
         topic=topic, payload=dict(payload), due_at=due_at or at, created_at=at
     )
-    with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")  # Delivered when the transaction commits.
-    return message.id
+    return (
+        message.id
+    )  # No NOTIFY: it would make every commit wait for every other; the relay polls.
 
 
 @use_case
@@ -105,8 +103,6 @@ def postpone(*, message_id: UUID, code: str, at: datetime, delay_s: float | None
     message.due_at = at + timedelta(seconds=backoff_s if delay_s is None else delay_s)
     message.last_error = code
     message.save(update_fields=["attempts", "due_at", "failed_at", "last_error"])
-    with connection.cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
 
 
 @use_case
