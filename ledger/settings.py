@@ -178,6 +178,7 @@ CONSENT_PROHIBITION_SOURCES = [
     "rights.takedowns.queries.prohibitions",
 ]
 CONSENT_LICENCE_SOURCE = "rights.licences.queries.covering"
+LICENCE_PAYEE_SOURCE = "rights.settlement.queries.payable"
 CONSENT_USE_OBSERVERS = [
     "provenance.renders.actions.use_changed",
     "rights.licences.actions.use_changed",
@@ -189,6 +190,8 @@ OUTBOX_HANDLERS = {
     "licence.capture": "rights.settlement.tasks.capture",
     "licence.refund": "rights.settlement.tasks.refund",
     "payout.transfer": "rights.settlement.tasks.send_transfer",
+    "payout.reversal": "rights.settlement.tasks.reverse_transfer",
+    "stripe.event": "rights.settlement.tasks.process_event",
     "render.dispatch": "provenance.renders.tasks.dispatch",
     "render.send": "provenance.renders.tasks.send",
     "render.finish": "provenance.renders.tasks.finish",
@@ -239,6 +242,10 @@ STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="whsec_standin"
 STRIPE_API_BASE = env.str("STRIPE_API_BASE", default="")  # Empty: Stripe itself.
 PLATFORM_FEE_BPS = env.int("PLATFORM_FEE_BPS", default=1000)
 QUOTE_TTL_S = env.int("QUOTE_TTL_S", default=3600)
+REFUND_WINDOW_DAYS = env.int("REFUND_WINDOW_DAYS", default=14)
+STRIPE_ACCOUNT = env.str("STRIPE_ACCOUNT", default="")  # Given: events of another are refused.
+STRIPE_TIMEOUT_S = env.int("STRIPE_TIMEOUT_S", default=20)
+STRIPE_RETRIES_MAX = env.int("STRIPE_RETRIES_MAX", default=2)
 
 EMAIL_BACKEND = env.str("EMAIL_BACKEND", default="django.core.mail.backends.filebased.EmailBackend")
 EMAIL_FILE_PATH = str(VAR_DIR / "mail")
