@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 
 import pytest
-from django.db import transaction
 
 from ledger.log import actions as log
 from ledger.log.models import Record, StagedEntry
