@@ -122,7 +122,7 @@ def root_of_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[byt
 
     Source: RFC 9162, section 2.1.3.2.
     """
-    if not 0 <= index < size:
+    if not 0 <= index < size or {len(value) for value in (leaf, *proof)} != {HASH_SIZE_BYTES}:
         raise ProofInvalid(index=index, size=size)
     first, last, reached = index, size - 1, leaf
     for sibling in proof:
@@ -152,8 +152,8 @@ def verify_consistency(
     """
     invalid = ProofInvalid(old_size=old_size, size=size)
     if old_size in (0, size):
-        expected = EMPTY_ROOT if old_size == 0 else root
-        if proof or old_root != expected:
+        roots = {old_root, root} if old_size == size else {old_root}
+        if proof or len(roots) != 1 or (old_size == 0 and roots != {EMPTY_ROOT}):
             raise invalid
         return
     if not 0 < old_size < size or not proof:
