@@ -13,6 +13,7 @@ app.autodiscover_tasks(
         "ledger.consent",
         "ledger.outbox",
         "rights.settlement",
+        "rights.takedowns",
         "provenance.renders",
         "provenance.reports",
     ]

@@ -196,6 +196,7 @@ OUTBOX_HANDLERS = {
     "render.send": "provenance.renders.tasks.send",
     "render.finish": "provenance.renders.tasks.finish",
     "use.approved": "provenance.renders.tasks.finish",
+    "takedown.mail": "rights.takedowns.tasks.mail",
     "report.build": "provenance.reports.tasks.build",
     "clock.renders": "provenance.renders.tasks.sweep",
     "clock.approvals": "ledger.consent.tasks.close_approvals",

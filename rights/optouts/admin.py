@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -65,7 +65,13 @@ class RightsHolderAdmin(ModelAdmin):
                 self.message_user(request, f"{holder} is verified.")
 
 
-class OptOutForm(forms.ModelForm[OptOut]):
+if TYPE_CHECKING:
+    _OptOutModelForm = forms.ModelForm[OptOut]
+else:  # Generic for the type checker only.
+    _OptOutModelForm = forms.ModelForm
+
+
+class OptOutForm(_OptOutModelForm):
     """What a rights holder fills in; names one a line."""
 
     aliases_text = forms.CharField(
@@ -136,7 +142,9 @@ class OptOutAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
         rows = super().get_queryset(request).select_related("holder")
-        return rows if request.user.has_perm(STAFF) else rows.filter(holder__account=caller(request))
+        return (
+            rows if request.user.has_perm(STAFF) else rows.filter(holder__account=caller(request))
+        )
 
     def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
         if obj is None:

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from rights.takedowns import api
+
+urlpatterns: list[URLPattern] = [
+    path("takedowns", api.TakedownView.as_view()),
+    path("takedowns/<uuid:case_id>", api.CaseView.as_view()),
+    path("takedowns/<uuid:case_id>/confirmation", api.ConfirmationView.as_view()),
+]
