@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any, cast
+from typing import Any
 
 import rfc8785
 
@@ -19,7 +19,7 @@ def dump(value: Any) -> bytes:
 
     Source: RFC 8785.
     """
-    return cast(bytes, rfc8785.dumps(value))
+    return rfc8785.dumps(value)
 
 
 def sha256(value: Any) -> str:

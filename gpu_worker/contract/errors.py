@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 
 class ContractError(Exception):
-    """Something that one side refuses. Members are ids, sizes and limits, never prose about people."""
+    """Something that one side refuses. Members are ids, sizes and limits, never prose about people.
+
+    `is_worth_another_attempt`: the job itself is sound, so that a new attempt may succeed.
+    """
 
     code: ClassVar[str]
     title: ClassVar[str]
+    is_worth_another_attempt: ClassVar[bool] = False
 
     def __init__(self, **members: object) -> None:
         super().__init__(self.code)
@@ -117,11 +122,19 @@ class DeadlinePassed(ContractError):
 class WorkerStopped(ContractError):
     code = "worker-stopped"
     title = "The worker was told to stop, and gave the job back."
+    is_worth_another_attempt = True
+
+
+class WorkerLost(ContractError):
+    code = "worker-lost"
+    title = "The process that made the video died."
+    is_worth_another_attempt = True
 
 
 class ServiceUnreachable(ContractError):
     code = "service-unreachable"
     title = "The service did not answer, or answered with an error of its own."
+    is_worth_another_attempt = True
 
 
 class ServiceRefused(ContractError):
@@ -142,3 +155,14 @@ class ReceiptSignature(ContractError):
 class ReceiptKeyUnknown(ContractError):
     code = "receipt-key-unknown"
     title = "The receipt is signed with a key that is not among the workers'."
+
+
+def by_code() -> Mapping[str, type[ContractError]]:
+    """Return every error of the contract by its code."""
+    return {kind.code: kind for kind in _kinds(ContractError) if "code" in vars(kind)}
+
+
+def _kinds(family: type[ContractError]) -> Iterator[type[ContractError]]:
+    for kind in family.__subclasses__():
+        yield kind
+        yield from _kinds(kind)
