@@ -18,6 +18,9 @@ from gpu_worker.contract import mark
 TARGET_MSE: Final = 255.0**2 / 10 ** (42.0 / 10)  # 42 dB PSNR over the whole frame.
 AMPLITUDE_MIN: Final = 0.9  # Levels; below one half nothing is left after rounding.
 AMPLITUDE_MAX: Final = 7.0
+AMPLITUDE_PER_ROOT_MAX: Final = (
+    0.21  # Keeps flat ground at 1.6 levels, which the eye does not see move.
+)
 SSIM_C2: Final = (0.03 * 255.0) ** 2
 GAIN_MIN: Final = 0.6
 GAIN_MAX: Final = 1.9
@@ -115,5 +118,5 @@ def _amplitudes(deviations: NDArray[np.float32]) -> NDArray[np.float32]:
     amplitudes = np.sqrt(2.0 * quiet * quiet + SSIM_C2)
     spread = 4.0 / 9.0  # Of the power of +-a chips, what linear interpolation leaves.
     scale = np.sqrt(TARGET_MSE / (spread * float(np.mean(amplitudes * amplitudes))))
-    amplitudes *= min(scale, 0.25)
+    amplitudes *= min(scale, AMPLITUDE_PER_ROOT_MAX)
     return np.clip(amplitudes, AMPLITUDE_MIN, AMPLITUDE_MAX)

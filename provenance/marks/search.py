@@ -80,9 +80,7 @@ def _sizes() -> Iterator[float]:
         size *= 1.0 - SCALE_STEP
 
 
-def _refined(
-    residual: NDArray[np.float32], template: NDArray[np.complex128], peak: _Peak
-) -> _Peak:
+def _refined(residual: NDArray[np.float32], template: NDArray[np.complex128], peak: _Peak) -> _Peak:
     """Return the best peak nearby, the two axes apart: a resize rounds each for itself."""
     across, along = peak.chips_across
     tries = [
