@@ -220,6 +220,7 @@ LOG_SEQUENCER_PERIOD_S = env.float("LOG_SEQUENCER_PERIOD_S", default=0.2)
 LOG_WITNESS_URLS = env.list("LOG_WITNESS_URLS", default=[])
 LOG_WITNESS_VKEYS = env.list("LOG_WITNESS_VKEYS", default=[])
 LOG_WITNESS_QUORUM = env.int("LOG_WITNESS_QUORUM", default=0)
+LOG_WITNESS_DEADLINE_S = env.float("LOG_WITNESS_DEADLINE_S", default=1.0)
 
 # Renders.
 RENDER_BEAT_TIMEOUT_S = env.int("RENDER_BEAT_TIMEOUT_S", default=15)

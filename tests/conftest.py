@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
+from pytest_django import Settings
 
 NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
@@ -13,3 +15,9 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 def noon() -> datetime:
     """A fixed moment; time is an argument."""
     return NOON
+
+
+@pytest.fixture(autouse=True)
+def own_log_folder(settings: Settings) -> None:
+    """Each test's log is another one, so none may find the files that another published."""
+    settings.LOG_PUBLIC_DIR = settings.VAR_DIR / "log" / uuid.uuid4().hex

@@ -87,7 +87,6 @@ class Record(models.Model):
             models.Index(fields=("created_at",), name="record_by_time"),
             GinIndex(fields=("row_ids",), name="record_by_row"),
         )
-        permissions = (("audit_record", "May read any record of the log"),)
         triggers = (pgtrigger.Protect(name="records_are_insert_only", operation=INSERT_ONLY),)
 
 

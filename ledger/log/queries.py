@@ -2,10 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from ledger.log.models import Entry
+from django.db.models import Q
+from django.db.models.functions import Substr
+
+from ledger.errors import NotFound, Unavailable
+from ledger.log import checkpoints, merkle, tiles
+from ledger.log.checkpoints import Proof
+from ledger.log.merkle import HASH_SIZE_BYTES, TILE_WIDTH
+from ledger.log.models import Checkpoint, Entry, Publication, Record, Tile
+from ledger.log.tiles import TileName, TileNotFound
+
+ENTRIES_ABOUT_MAX = 10_000
+
+
+class EntryNotFound(NotFound):
+    code = "log-entry-not-found"
+    title = "There is no such log entry, or it is not yours to read."
+
+
+class NotYetPublished(Unavailable):
+    code = "log-entry-not-yet-published"
+    title = "The entry is not under a published checkpoint yet; try again in a moment."
+
+
+class TileMissing(RuntimeError):
+    """The tree needs a tile that is not stored, or shorter than it must be."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """The newest checkpoint that outsiders can see."""
+
+    tree_size: int
+    root_hash: bytes
+    note: bytes
 
 
 def leaf_index(entry_id: UUID) -> int | None:
@@ -21,3 +56,112 @@ def leaf_indexes(entry_ids: Iterable[UUID]) -> dict[UUID, int]:
 def is_sequenced(entry_id: UUID) -> bool:
     """Return whether the entry has its place in the log, under a signed checkpoint."""
     return Entry.objects.filter(id=entry_id).exists()
+
+
+def tree_size() -> int:
+    """Return the size of the newest signed tree."""
+    newest = Checkpoint.objects.order_by("-tree_size").values_list("tree_size", flat=True).first()
+    return newest or 0
+
+
+def published() -> Published | None:
+    """Return the newest published checkpoint, with its cosignatures."""
+    row = (
+        Publication.objects.order_by("-checkpoint__tree_size").select_related("checkpoint").first()
+    )
+    if row is None:
+        return None
+    return Published(row.checkpoint.tree_size, bytes(row.checkpoint.root_hash), bytes(row.note))
+
+
+def entries_about(
+    row_ids: Sequence[UUID] = (),
+    *,
+    subject_id: UUID | None = None,
+    starts_at: datetime | None = None,
+    ends_at: datetime | None = None,
+) -> tuple[UUID, ...]:
+    """Return the entries whose records hold a snapshot of one of these rows, or are about a subject.
+
+    Oldest first, staged ones too, at most 10,000. Without rows and subject: all of the period.
+    """
+    about = Q()
+    if row_ids:
+        about |= Q(row_ids__overlap=list(row_ids))
+    if subject_id is not None:
+        about |= Q(subject_id=subject_id)
+    records = Record.objects.filter(about)
+    if starts_at is not None:
+        records = records.filter(created_at__gte=starts_at)
+    if ends_at is not None:
+        records = records.filter(created_at__lt=ends_at)
+    found = records.order_by("created_at", "entry_id").values_list("entry_id", flat=True)
+    return tuple(found[:ENTRIES_ABOUT_MAX])
+
+
+def read_tile(level: int, index: int, width: int) -> bytes:
+    """Return the first `width` hashes of a stored tile.
+
+    Raises:
+        TileMissing: it is not stored, or not that wide.
+    """
+    size_bytes = width * HASH_SIZE_BYTES
+    data = (
+        Tile.objects.filter(level=level, index=index)
+        .values_list(Substr("data", 1, size_bytes), flat=True)
+        .first()
+    )
+    if data is None or len(data) != size_bytes:
+        raise TileMissing(level, index, width)
+    return bytes(data)
+
+
+def read_bundle(index: int, width: int) -> bytes:
+    """Return the entry bundle of `width` entries.
+
+    Raises:
+        TileMissing: not all of them are in the log.
+    """
+    start = index * TILE_WIDTH
+    entries = [
+        bytes(data)
+        for data in Entry.objects.filter(leaf_index__range=(start, start + width - 1))
+        .order_by("leaf_index")
+        .values_list("data", flat=True)
+    ]
+    if len(entries) != width:
+        raise TileMissing("entries", index, width)
+    return tiles.encode_bundle(entries)
+
+
+def read_published(name: TileName) -> bytes:
+    """Return a tile or bundle as it is published.
+
+    Raises:
+        TileNotFound: the log has none of that name and width.
+    """
+    try:
+        if name.level is None:
+            return read_bundle(name.index, name.width)
+        return read_tile(name.level, name.index, name.width)
+    except TileMissing as exc:
+        raise TileNotFound from exc
+
+
+def inclusion(entry_id: UUID) -> Proof:
+    """Return the proof that an entry is in the newest published tree.
+
+    Raises:
+        EntryNotFound: there is no such entry.
+        NotYetPublished: it is staged, or its checkpoint is not published yet.
+    """
+    index = leaf_index(entry_id)
+    if index is None:
+        if Record.objects.filter(entry_id=entry_id).exists():
+            raise NotYetPublished(entry_id=entry_id)
+        raise EntryNotFound(entry_id=entry_id)
+    newest = published()
+    if newest is None or newest.tree_size <= index:
+        raise NotYetPublished(entry_id=entry_id)
+    hashes = merkle.inclusion_proof(index=index, size=newest.tree_size, read=read_tile)
+    return checkpoints.Proof(index, tuple(hashes), newest.note)
