@@ -238,6 +238,10 @@ WORKER_PUBLIC_KEYS_DIR = Path(env.str("WORKER_PUBLIC_KEYS_DIR", default=str(KEYS
 C2PA_KEYS_DIR = Path(env.str("C2PA_KEYS_DIR", default=str(KEYS_DIR / "c2pa")))
 TSA_URL = env.str("TSA_URL", default="")
 
+# Marks.
+MARK_KEYS_DIR = Path(env.str("MARK_KEYS_DIR", default=str(KEYS_DIR / "marks")))
+MARK_SERVICE_NAME = env.str("MARK_SERVICE_NAME", default="Countersign")  # On the visible mark.
+
 # Money.
 STRIPE_SECRET_KEY = env.str("STRIPE_SECRET_KEY", default="sk_test_standin")
 STRIPE_WEBHOOK_SECRET = env.str("STRIPE_WEBHOOK_SECRET", default="whsec_standin")

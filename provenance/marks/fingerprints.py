@@ -9,9 +9,9 @@ from typing import Final
 import iscc_lib
 
 from provenance.marks import reading
+from provenance.marks.fields import BITS
 
 ALGORITHM: Final = "io.iscc.v0"
-BITS: Final = 256
 FINGERPRINT_SECONDS_MAX: Final = 60.0
 
 
