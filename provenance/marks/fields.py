@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django.db import models
 
 BITS: Final = 256
 
 
-class Bits256Field(models.Field[int, int]):
+if TYPE_CHECKING:
+    _Field = models.Field[int, int]
+else:
+    _Field = models.Field  # Django's own class takes no parameters at run time.
+
+
+class Bits256Field(_Field):
     """An unsigned integer of 256 bits in a column `bit(256)`."""
 
     description = "256 bits"

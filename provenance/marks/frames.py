@@ -28,7 +28,20 @@ DEMUXER_OPTIONS: Final = {
     "protocol_whitelist": "none",
 }
 CODECS: Final = frozenset(
-    "h264 hevc vp8 vp9 libvpx libvpx-vp9 av1 libdav1d mpeg4 mpeg2video mjpeg prores".split()
+    [
+        "h264",
+        "hevc",
+        "vp8",
+        "vp9",
+        "libvpx",
+        "libvpx-vp9",
+        "av1",
+        "libdav1d",
+        "mpeg4",
+        "mpeg2video",
+        "mjpeg",
+        "prores",
+    ]
 )
 
 
