@@ -1,4 +1,4 @@
-"""A render, its attempts, what came of it, and each delivery of that."""
+"""A render, its attempts, and each delivery of what came of it."""
 
 from __future__ import annotations
 
@@ -94,6 +94,7 @@ class Attempt(models.Model):
     decision = models.ForeignKey("ledger.Decision", models.PROTECT, related_name="+")
     job = models.JSONField()  # Plain data: no capture, no key, no account.
     job_sha256 = models.BinaryField()
+    captures = models.JSONField(default=dict)  # SHA-256 of each capture, by the cameo's reference.
     # The secret of this attempt's one-job keys, under the service's key; gone when it ends.
     job_secret = models.BinaryField(null=True)
     expires_at = models.DateTimeField()  # Of the permit: it must be redeemed before.
@@ -147,47 +148,16 @@ class Attempt(models.Model):
         return f"{self.render_id} #{self.number}"
 
 
-class Rendition(models.Model):
-    """The one sealed file of a render, and what was really verified in it. Insert-only."""
-
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    render = models.OneToOneField("provenance.Render", models.PROTECT, related_name="rendition")
-    attempt = models.ForeignKey("provenance.Attempt", models.PROTECT, related_name="+")
-    output_sha256 = models.BinaryField()  # Of the worker's file, before the seal.
-    sha256 = models.BinaryField()
-    size_bytes = models.BigIntegerField()
-    seconds = models.DecimalField(max_digits=8, decimal_places=3)
-    width_px = models.PositiveIntegerField()
-    height_px = models.PositiveIntegerField()
-    has_sound = models.BooleanField()
-    visible_mark = models.BooleanField()
-    invisible_mark = models.BooleanField()
-    manifest = models.BooleanField()
-    manifest_sha256 = models.BinaryField()
-    verified_at = models.DateTimeField()
-
-    class Meta:
-        constraints = (
-            models.CheckConstraint(
-                name="rendition_carries_all_three",
-                condition=Q(visible_mark=True) & Q(invisible_mark=True) & Q(manifest=True),
-            ),
-        )
-        triggers = (pgtrigger.Protect(name="renditions_are_insert_only", operation=INSERT_ONLY),)
-
-    def __str__(self) -> str:
-        return f"rendition of {self.render_id}"
-
-
 class Delivery(models.Model):
-    """Bytes of one rendition that were handed out, to whom and how. Insert-only."""
+    """Bytes of one sealed file that were handed out, to whom and how. Insert-only."""
 
     class Door(models.TextChoices):
         API = "api"
         LINK = "link"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    rendition = models.ForeignKey("provenance.Rendition", models.PROTECT, related_name="deliveries")
+    render = models.ForeignKey("provenance.Render", models.PROTECT, related_name="deliveries")
+    sha256 = models.BinaryField()  # Of the whole file: names the seal that was verified in it.
     account = models.ForeignKey("ledger.Account", models.PROTECT, related_name="+")
     door = models.TextField(choices=Door)
     is_draft = models.BooleanField()
@@ -196,7 +166,7 @@ class Delivery(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
-        indexes = (models.Index(fields=("rendition", "created_at"), name="delivery_by_rendition"),)
+        indexes = (models.Index(fields=("render", "created_at"), name="delivery_by_render"),)
         constraints = (
             models.CheckConstraint(
                 name="delivery_has_bytes", condition=Q(last_byte__gte=F("first_byte"))
@@ -205,4 +175,4 @@ class Delivery(models.Model):
         triggers = (pgtrigger.Protect(name="deliveries_are_insert_only", operation=INSERT_ONLY),)
 
     def __str__(self) -> str:
-        return f"delivery of {self.rendition_id}"
+        return f"delivery of {self.render_id}"

@@ -16,7 +16,7 @@ PROMPT_CHARACTERS_MAX = 4_000
 TITLE_CHARACTERS_MAX = 200
 SECONDS_MIN = Decimal("0.5")
 SIDE_PX_MIN = 64
-SEED_MAX = 2**63 - 1
+SEED_MAX = 2**53 - 1  # The largest that canonical JSON writes exactly (RFC 8785).
 
 
 class State(StrEnum):
@@ -62,6 +62,8 @@ ENDS = tuple(state for state, targets in TRANSITIONS.items() if not targets)
 AT_WORK = (State.QUEUED, State.RENDERING)
 # Files of these are destroyed: nobody is owed them. A denied draft stays for its subjects.
 FILELESS = (State.CANCELLED, State.FAILED)
+# Once these are sealed, the worker's unsealed file is of no use to anybody.
+SEALED_AT_LAST = (State.DENIED, State.RELEASED, State.WITHDRAWN)
 
 
 def sources(target: State) -> tuple[State, ...]:
@@ -158,3 +160,28 @@ def may_see_draft(
     if state == State.APPROVAL_PENDING:
         return person_id == requester_id or person_id in subject_ids
     return state == State.DENIED and person_id in subject_ids and person_id != requester_id
+
+
+# What a worker says went wrong that another attempt would meet again.
+PERMANENT_FAILURES = frozenset(
+    {
+        "job-malformed",
+        "backend-unknown",
+        "permit-job-mismatch",
+        "permit-too-long",
+        "permit-too-large",
+        "permit-territory",
+    }
+)
+
+
+def wants_another_attempt(*, code: str, number: int, attempts_max: int) -> bool:
+    """Return whether a render whose attempt `number` (from 1) ended with `code` is tried again."""
+    return number < attempts_max and code not in PERMANENT_FAILURES
+
+
+def needless_files(*, state: State, output: str, sealed: str) -> tuple[str, ...]:
+    """Return which of a render's files nobody is owed any more. Empty names are no files."""
+    if state in FILELESS:
+        return tuple(name for name in (output, sealed) if name)
+    return (output,) if output and sealed and state in SEALED_AT_LAST else ()
