@@ -128,6 +128,13 @@ STORAGES = {
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 FILE_UPLOAD_MAX_MEMORY_SIZE = 1_048_576
 CAPTURE_SIZE_BYTES_MAX = env.int("CAPTURE_SIZE_BYTES_MAX", default=64 * 1024 * 1024)
+# Who hears the words and who knows the person; the development ones prove nothing and say so.
+CAMEO_WORDS_VERIFIER = env.str(
+    "CAMEO_WORDS_VERIFIER", default="ledger.cameos.verifiers.DevelopmentWords"
+)
+CAMEO_IDENTITY_VERIFIER = env.str(
+    "CAMEO_IDENTITY_VERIFIER", default="ledger.cameos.verifiers.DevelopmentIdentity"
+)
 OUTPUT_SIZE_BYTES_MAX = env.int("OUTPUT_SIZE_BYTES_MAX", default=4 * 1024 * 1024 * 1024)
 
 REST_FRAMEWORK = {
