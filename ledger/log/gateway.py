@@ -81,6 +81,10 @@ class HttpWitness:
             raise WitnessUnavailable(witness=self.key.name, status=status)
         return self._verified(note, answer)
 
+    def close(self) -> None:
+        """End the connection."""
+        self._session.close()
+
     def _post(self, body: bytes, timeout_s: float) -> tuple[int, bytes]:
         try:
             with self._session.post(

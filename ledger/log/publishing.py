@@ -61,8 +61,8 @@ class Cosigners:
         return got
 
     def close(self) -> None:
-        """Wait for nobody."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Ask nobody any more; what was asked ends with its own timeout."""
+        self._pool.shutdown(cancel_futures=True)
 
     def _ask_once(
         self,
