@@ -317,6 +317,7 @@ class PaymentAttempt(models.Model):
     payment_method = models.TextField(blank=True)  # Stripe's token, never a card number.
     state = models.TextField(choices=State, default=State.OPEN)
     calls = models.PositiveIntegerField(default=0)
+    is_key_spent = models.BooleanField(default=False)  # Stripe stored a failure under it.
     called_at = models.DateTimeField()
     stripe_id = models.TextField(blank=True)
     code = models.TextField(blank=True)

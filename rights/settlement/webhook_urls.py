@@ -1,7 +1,9 @@
-"""Addresses outside `/api/v1/`; see `ledger/urls.py` for where they hang."""
+"""Addresses below `/webhooks/`."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from rights.settlement import webhook_pages
+
+urlpatterns: list[URLPattern] = [path("stripe", webhook_pages.stripe, name="stripe-webhook")]
