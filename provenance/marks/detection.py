@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from gpu_worker.contract import mark
 from provenance.marks import reading, search
+
+ALGORITHM: Final = "org.countersign.mark.v1"  # As a C2PA soft binding names it.
 
 
 @dataclass(frozen=True)
