@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
@@ -189,7 +190,7 @@ def _check_path(
     chain: Sequence[x509.Certificate], *, roots: Sequence[x509.Certificate], at: datetime
 ) -> None:
     """Walk from the leaf to a root that we hold; a root inside the chain proves nothing."""
-    for subject, issuer in zip(chain, chain[1:], strict=False):
+    for subject, issuer in pairwise(chain):
         if not _signed_by(subject, issuer) or _is_not_issuer(issuer):
             raise CertificateChainDisordered(serial=subject.serial_number)
     for certificate in chain:
