@@ -4,5 +4,5 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include(f"rights.{room}.urls"))
-    for room in ("optouts", "estates", "licences", "settlement")
+    for room in ("optouts", "estates", "licences", "settlement", "takedowns")
 ]

@@ -28,10 +28,6 @@ class Grant(models.Model):
     renders_per_day_max = models.PositiveIntegerField(null=True)
     seconds_max = models.PositiveIntegerField(null=True)
     territories = ArrayField(models.TextField(), default=list)
-    # A minor's grant is in force once both have given it.
-    confirmed_by = models.ForeignKey(
-        "ledger.Account", models.PROTECT, null=True, related_name="grants_confirmed"
-    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)  # Exclusive; NULL means until revoked.
     created_at = models.DateTimeField()
@@ -52,6 +48,18 @@ class Grant(models.Model):
         )
         indexes = (models.Index(fields=("cameo", "grantee"), name="grant_by_cameo_and_grantee"),)
         triggers = (pgtrigger.Protect(name="grants_are_insert_only", operation=INSERT_ONLY),)
+
+
+class GrantConfirmation(models.Model):
+    """The second yes to a minor's grant: the guardian's to the minor's, or the other way round."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    grant = models.OneToOneField("ledger.Grant", models.PROTECT, related_name="confirmation")
+    confirmed_by = models.ForeignKey("ledger.Account", models.PROTECT, related_name="+")
+    created_at = models.DateTimeField()
+
+    class Meta:
+        triggers = (pgtrigger.Protect(name="confirmations_are_insert_only", operation=INSERT_ONLY),)
 
 
 class Revocation(models.Model):
@@ -100,6 +108,7 @@ class Use(models.Model):
     texts = ArrayField(models.TextField(), default=list)
     state = models.TextField(choices=State)
     state_at = models.DateTimeField()
+    approval_asked_at = models.DateTimeField(null=True)  # Since when a draft waits for its owners.
     created_at = models.DateTimeField()
 
     class Meta:
