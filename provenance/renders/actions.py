@@ -86,7 +86,7 @@ def _decide(
         at=at,
     )
     render = _record(render_id=render_id, requester=requester, wish=wish, at=at)
-    if decided.effect == "deny":
+    if not decided.is_permitted:
         transitions.move(
             render_id=render_id, to=rules.State.DENIED, at=at, failure_code="consent-denied"
         )

@@ -12,6 +12,8 @@ from django.core import signing
 
 from ledger.accounts.models import Account
 from ledger.consent import gates
+from ledger.consent import queries as consent
+from ledger.consent.errors import UseHeld
 from ledger.db import use_case
 from ledger.log import actions as log
 from provenance.renders import files, queries, rules
@@ -46,11 +48,13 @@ def find(*, render_id: UUID, account: Account) -> Deliverable:
 
     Raises:
         RenderNotFound: there is none for this person.
-        UseWithdrawn: it was withdrawn, or is held (451).
+        UseWithdrawn, UseHeld: it was withdrawn, or is held (451).
         FileNotThere: it has no file yet, or only a draft that this person may not see.
     """
     render = visible(render_id=render_id, account=account)
     if _is_draft_for(render, account_id=account.id):
+        if consent.is_held(use_id=render_id):
+            raise UseHeld(use_id=render_id)
         return _deliverable(render, account_id=account.id, is_draft=True)
     if render.state not in (rules.State.RELEASED, rules.State.WITHDRAWN):
         raise FileNotThere(render_id=render_id)

@@ -12,6 +12,7 @@ from django.conf import settings
 from gpu_worker.contract.receipt import Receipt
 from ledger.consent.models import Decision, Gate, UseCast
 from ledger.log import queries as log_queries
+from provenance.marks import detection
 from provenance.marks.fingerprints import ALGORITHM, Fingerprint
 from provenance.renders import files
 from provenance.renders.models import Attempt, Render
@@ -32,6 +33,7 @@ def request_for(
     attempt: Attempt,
     receipt: Receipt,
     fingerprint: Fingerprint,
+    mark_id: int,
     poster: bytes,
     at: datetime,
 ) -> SealRequest:
@@ -64,7 +66,10 @@ def request_for(
             for ref, sha256 in sorted(attempt.captures.items())
         ),
         gates=_gates(render.pk, attempt),
-        soft_bindings=(SoftBinding(alg=ALGORITHM, value=fingerprint.code),),
+        soft_bindings=(
+            SoftBinding(alg=ALGORITHM, value=fingerprint.code),
+            SoftBinding(alg=detection.ALGORITHM, value=f"{mark_id:010x}"),
+        ),
         terms_expire_at=min(ends_at, default=None),
     )
 

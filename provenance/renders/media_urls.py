@@ -1,7 +1,11 @@
-"""Addresses outside `/api/v1/`; see `ledger/urls.py` for where they hang."""
+"""The door for signed links, below `/media/`."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from provenance.renders import api
+
+urlpatterns: list[URLPattern] = [
+    path("<str:token>", api.LinkView.as_view()),
+]

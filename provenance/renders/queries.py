@@ -10,14 +10,12 @@ from django.db.models import Prefetch, Q, QuerySet
 from django.db.models.functions import Coalesce
 
 from ledger.cameos.models import Cameo
+from ledger.consent import queries as consent
 from ledger.consent.models import Use, UseCast
 from ledger.outbox.models import OutboxMessage
 from provenance.renders import rules
 from provenance.renders.errors import CameoNotFound, ParentNotFound, RenderNotFound
 from provenance.renders.models import Attempt, Render
-
-LINEAGE_MAX = 100
-CHILDREN_SHOWN_MAX = 50
 
 
 def mine(account_id: UUID) -> QuerySet[Render]:
@@ -118,14 +116,10 @@ def require_cameos(cameo_ids: Iterable[UUID]) -> None:
 
 
 def lineage(render: Render) -> list[dict[str, object]]:
-    """Return the ancestors, nearest first, each with its id and state. At most `LINEAGE_MAX`."""
-    ancestors: list[dict[str, object]] = []
-    parent_id = render.use.parent_id
-    while parent_id is not None and len(ancestors) < LINEAGE_MAX:
-        use = Use.objects.only("id", "state", "parent_id").get(pk=parent_id)
-        ancestors.append({"id": use.id, "state": use.state})
-        parent_id = use.parent_id
-    return ancestors
+    """Return the ancestors, nearest first, each with its id and state. Two queries."""
+    ids = consent.ancestor_ids(parent_id=render.use.parent_id)
+    states = dict(Use.objects.filter(id__in=ids).values_list("id", "state"))
+    return [{"id": one, "state": states[one]} for one in ids]
 
 
 def living_attempt(render_id: UUID) -> Attempt | None:

@@ -137,7 +137,7 @@ def _quote(render: Render, *, account_id: UUID) -> dict[str, Any] | None:
 
 
 def _credentials(render: Render) -> dict[str, Any] | None:
-    seal = Seal.objects.filter(use_id=render.pk).first()
+    seal = Seal.objects.filter(use_id=render.pk, sha256=render.sealed_sha256).first()
     if seal is None:
         return None
     return {
