@@ -138,7 +138,7 @@ CAMEO_IDENTITY_VERIFIER = env.str(
 OUTPUT_SIZE_BYTES_MAX = env.int("OUTPUT_SIZE_BYTES_MAX", default=4 * 1024 * 1024 * 1024)
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["knox.auth.TokenAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": ["ledger.accounts.authentication.BearerAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
@@ -153,6 +153,8 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("RATE_LIMIT_ANON", default="600/min"),
         "user": env.str("RATE_LIMIT_USER", default="6000/min"),
+        "sign-in-address": env.str("RATE_LIMIT_SIGN_IN_ADDRESS", default="60/min"),
+        "sign-in-email": env.str("RATE_LIMIT_SIGN_IN_EMAIL", default="20/min"),
     },
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -9,10 +9,12 @@ over after `TAKE_OVER_S`: actions behind such a POST are safe to repeat by their
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 from rest_framework.request import Request
@@ -140,7 +142,8 @@ def _json(response: Response) -> Any:
 
 
 def _digest(request: Request) -> bytes:
-    hasher = hashlib.sha256()
+    # Keyed, because a body may hold a password: nobody can guess it from what is kept here.
+    hasher = hmac.new(settings.SECRET_KEY.encode(), digestmod=hashlib.sha256)
     hasher.update(f"{request.method} {request.get_full_path()}\n".encode())
     if not (request.content_type or "").startswith("multipart/"):
         hasher.update(request._request.body)
