@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Model
 
 from ledger.db import step
-from ledger.log import entries, snapshots
+from ledger.log import entries, records, snapshots
 from ledger.log.models import Record, StagedEntry
 from ledger.vault import keys
 
@@ -68,7 +68,7 @@ def stage(
         entry_id=entry_id,
         subject_id=subject_id,
         row_ids=[row.pk for row in (*rows, *deleted_rows) if isinstance(row.pk, UUID)],
-        ciphertext=keys.encrypt(subject_id, salt + record, record_context(entry_id)),
+        ciphertext=keys.encrypt(subject_id, salt + record, records.context(entry_id)),
         created_at=at,
     )
     StagedEntry.objects.create(entry_id=entry_id, data=data, staged_at=at)
@@ -84,8 +84,3 @@ def erase(*, subject_id: UUID, at: datetime, details: Mapping[str, Any] | None =
     """
     row = keys.destroy(subject_id, at)
     return stage(type="vault.key-destroyed", at=at, subject_id=None, rows=[row], details=details)
-
-
-def record_context(entry_id: UUID) -> bytes:
-    """Return what binds a record's ciphertext to its entry."""
-    return b"log-record\n" + entry_id.bytes

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from ledger.log import pages
+
+urlpatterns = [
+    path("checkpoint", pages.checkpoint),
+    path("vkey", pages.vkey),
+    path("tile/<path:path>", pages.tile),
+]

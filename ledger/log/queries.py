@@ -58,6 +58,23 @@ def is_sequenced(entry_id: UUID) -> bool:
     return Entry.objects.filter(id=entry_id).exists()
 
 
+def subject_of(entry_id: UUID) -> UUID | None:
+    """Return whom the entry is about; None for nobody, or when there is no such entry."""
+    return Record.objects.filter(entry_id=entry_id).values_list("subject_id", flat=True).first()
+
+
+def entry_data(entry_id: UUID) -> bytes:
+    """Return the bytes of an entry that has its place.
+
+    Raises:
+        EntryNotFound: there is none, or it is still staged.
+    """
+    data = Entry.objects.filter(id=entry_id).values_list("data", flat=True).first()
+    if data is None:
+        raise EntryNotFound(entry_id=entry_id)
+    return bytes(data)
+
+
 def tree_size() -> int:
     """Return the size of the newest signed tree."""
     newest = Checkpoint.objects.order_by("-tree_size").values_list("tree_size", flat=True).first()

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
 
-urlpatterns: list[URLPattern] = []
+from ledger.log import api
+
+urlpatterns = [
+    path("log/entries/<uuid:entry_id>/proof", api.ProofView.as_view()),
+    path("log/entries/<uuid:entry_id>/record", api.RecordView.as_view()),
+]

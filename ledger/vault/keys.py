@@ -24,6 +24,7 @@ from ledger.vault.models import SubjectKey
 SERVICE = UUID(int=0)  # The subject of what is about nobody.
 VERSION = b"\x01"
 NONCE_SIZE_BYTES = 12
+KEYS_HELD_MAX = 10_000
 
 
 class KeyDestroyed(NotFound):
@@ -83,14 +84,29 @@ def decrypt(subject_id: UUID | None, ciphertext: bytes, context: bytes) -> bytes
         KeyDestroyed: nobody can read it any more.
         CiphertextInvalid: it was changed, or belongs to another subject or context.
     """
-    key = _key(subject_id)
-    version, nonce, sealed = ciphertext[:1], ciphertext[1:13], ciphertext[13:]
-    try:
+    return Opener().decrypt(subject_id, ciphertext, context)
+
+
+class Opener:
+    """Decrypts many ciphertexts, reading each subject's key once. Holds keys: let it go soon."""
+
+    def __init__(self) -> None:
+        self._ciphers: dict[UUID, AESGCM] = {}
+
+    def decrypt(self, subject_id: UUID | None, ciphertext: bytes, context: bytes) -> bytes:
+        """Do what `decrypt` does, and raise what it raises."""
+        subject = subject_id or SERVICE
+        if subject not in self._ciphers:
+            if len(self._ciphers) >= KEYS_HELD_MAX:
+                self._ciphers.clear()
+            self._ciphers[subject] = AESGCM(_existing_key(subject))
+        version, nonce, sealed = ciphertext[:1], ciphertext[1:13], ciphertext[13:]
         if version != VERSION:
             raise CiphertextInvalid
-        return AESGCM(key).decrypt(nonce, sealed, _bound(subject_id, context))
-    except (InvalidTag, ValueError) as exc:
-        raise CiphertextInvalid from exc
+        try:
+            return self._ciphers[subject].decrypt(nonce, sealed, _bound(subject_id, context))
+        except (InvalidTag, ValueError) as exc:
+            raise CiphertextInvalid from exc
 
 
 def encrypt_file(subject_id: UUID | None, source: Path, target: Path, context: bytes) -> None:
@@ -110,23 +126,36 @@ def decrypt_file(subject_id: UUID | None, source: Path, target: Path, context: b
         CiphertextInvalid: it was changed, cut, reordered, or belongs elsewhere.
     """
     try:
-        files.decrypt(_key(subject_id), source, target, _bound(subject_id, context))
+        files.decrypt(
+            _existing_key(subject_id or SERVICE), source, target, _bound(subject_id, context)
+        )
     except files.NotAuthentic as exc:
         raise CiphertextInvalid from exc
 
 
 def _key(subject_id: UUID | None, made_at: datetime | Now | None = None) -> bytes:
+    """Return the subject's key, made on first use."""
     subject = subject_id or SERVICE
-    provider = providers.from_settings()
     row = SubjectKey.objects.filter(subject_id=subject).first()
     if row is None:
-        wrapped = provider.wrap(secrets.token_bytes(32), subject_id=subject)
+        wrapped = providers.from_settings().wrap(secrets.token_bytes(32), subject_id=subject)
         fresh = SubjectKey(subject_id=subject, wrapped=wrapped, created_at=made_at or Now())
         SubjectKey.objects.bulk_create([fresh], ignore_conflicts=True)  # The first one wins.
         row = SubjectKey.objects.get(subject_id=subject)
+    return _unwrapped(row)
+
+
+def _existing_key(subject: UUID) -> bytes:
+    row = SubjectKey.objects.filter(subject_id=subject).first()
+    if row is None:  # It was never used here, so nothing can have been encrypted under it.
+        raise CiphertextInvalid
+    return _unwrapped(row)
+
+
+def _unwrapped(row: SubjectKey) -> bytes:
     if row.wrapped is None:
-        raise KeyDestroyed(subject_id=subject)
-    return provider.unwrap(bytes(row.wrapped), subject_id=subject)
+        raise KeyDestroyed(subject_id=row.subject_id)
+    return providers.from_settings().unwrap(bytes(row.wrapped), subject_id=row.subject_id)
 
 
 def _bound(subject_id: UUID | None, context: bytes) -> bytes:
