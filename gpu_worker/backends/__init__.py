@@ -1,0 +1,1 @@
+"""Backends: ways of making a video. `registry` knows them by name."""
