@@ -23,7 +23,18 @@ ANSWER_BYTES_MAX = 1_048_576
 EXIT_UNREADABLE = 3
 PASSED_ON = ("PATH", "LANG", "LD_LIBRARY_PATH")
 
-_MP4_BRANDS = (b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"M4V ", b"qt  ")
+_MP4_BRANDS = (
+    b"isom",
+    b"iso2",
+    b"iso4",
+    b"iso5",
+    b"iso6",
+    b"mp41",
+    b"mp42",
+    b"avc1",
+    b"M4V ",
+    b"qt  ",
+)
 
 
 def kind_of(head: bytes) -> str:

@@ -83,7 +83,7 @@ def inspect(path: str, kind: str) -> Inspection:
     except (av.FFmpegError, ValueError, OverflowError, MemoryError, cv2.error) as exc:
         raise Unreadable("undecodable") from exc
     seconds, count = frames.end_s, frames.count
-    _within(SECONDS_MIN <= seconds, "too-short")
+    _within(seconds >= SECONDS_MIN, "too-short")
     fps = count / seconds
     _within(FPS_MIN <= fps <= FPS_MAX, "bad-rate")
     return Inspection(
@@ -213,7 +213,8 @@ def confine() -> None:
         (resource.RLIMIT_NOFILE, FILES_MAX),
         (resource.RLIMIT_CORE, 0),
     ):
-        resource.setrlimit(what, (limit, limit))
+        # At the soft limit of CPU time comes SIGXCPU, which `decoder.py` tells from a kill.
+        resource.setrlimit(what, (limit, limit + 1 if what == resource.RLIMIT_CPU else limit))
     # Where user namespaces are closed the rest of the confinement still holds.
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER | CLONE_NEWNET)

@@ -23,7 +23,12 @@ class WordsVerifier(Protocol):
     """Hears whether the asked words were spoken."""
 
     def hear(
-        self, recording: Path, *, words: Sequence[str], starts_s: float, ends_s: float,
+        self,
+        recording: Path,
+        *,
+        words: Sequence[str],
+        starts_s: float,
+        ends_s: float,
         voiced_share: float,
     ) -> Check:
         """Return the check `words`. Unsure, not an error, where it cannot be told.
@@ -48,7 +53,12 @@ class DevelopmentWords:
     """Knows only whether somebody spoke, and says so."""
 
     def hear(
-        self, recording: Path, *, words: Sequence[str], starts_s: float, ends_s: float,
+        self,
+        recording: Path,
+        *,
+        words: Sequence[str],
+        starts_s: float,
+        ends_s: float,
         voiced_share: float,
     ) -> Check:
         verdict = Verdict.PASS if voiced_share >= VOICE_SURE else Verdict.UNSURE
