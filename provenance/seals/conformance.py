@@ -168,6 +168,8 @@ def _ingredients(active: _Active) -> Iterator[Finding]:
             yield Finding("ingredients.validated")
         if found.get("activeManifest") and found.get("digitalSourceType"):
             yield Finding("ingredients.one-origin")
+        for code in _failures(found.get("validationResults") or {}):
+            yield Finding("ingredients.nothing-failed", code)
     named = {link for action in active.actions for link in _named(action)}
     for label in active.assertions:
         if base(label) == "c2pa.ingredient.v3" and label not in named:
@@ -204,6 +206,16 @@ def _validation(active: _Active) -> Iterator[Finding]:
         return
     for entry in results.get("failure") or ():
         yield Finding("validation.nothing-failed", str(entry.get("code")))
+
+
+def _failures(results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what had failed in an ingredient, and in its own, when it was taken in."""
+    held = [results.get("activeManifest") or {}]
+    deltas = results.get("ingredientDeltas") or ()
+    held += [delta.get("validationDeltas") or {} for delta in deltas]
+    for part in held:
+        for entry in part.get("failure") or ():
+            yield str(entry.get("code"))
 
 
 def _named(action: Mapping[str, Any]) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -116,3 +118,18 @@ def request(**said: Any) -> SealRequest:
 def remix_of(parent: Path, **said: Any) -> SealRequest:
     """Return a request of a remix of a sealed file."""
     return request(is_remix=True, parent_path=parent, **said)
+
+
+def referee(path: Path, known: Authorities, *, media_type: str | None = None) -> Any:
+    """Return what another engine says of a file: encypher-c2pa, which shares no code with ours."""
+    os.environ["ENCYPHER_C2PA_TELEMETRY"] = os.environ["ENCYPHER_C2PA_ONLINE"] = "off"
+    os.environ.setdefault("ENCYPHER_C2PA_CONFIG_DIR", tempfile.gettempdir())
+    import encypher_c2pa
+
+    return encypher_c2pa.verify(
+        path,
+        mime_type=media_type,
+        trust_pem=known.trust.claim_pem,
+        tsa_trust_pem=known.trust.time_stamp_pem,
+        no_default_trust=True,
+    )
