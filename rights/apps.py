@@ -1,6 +1,7 @@
 """The rights app."""
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class RightsConfig(AppConfig):
@@ -9,3 +10,9 @@ class RightsConfig(AppConfig):
     name = "rights"
     label = "rights"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Register the checks that keep development stand-ins out of production."""
+        from rights.settlement.checks import check  # Apps are ready only now.
+
+        checks.register(check)

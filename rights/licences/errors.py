@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ledger.errors import Conflict, Malformed, NotFound, Refused
+from ledger.errors import Conflict, Malformed, NotFound, Refused, Unavailable
 
 
 class LicenceNotFound(NotFound):
@@ -20,7 +20,7 @@ class NotInThatState(Conflict):
     title = "The licence is past that."
 
 
-class AuthorisationInProgress(Conflict):
+class AuthorisationInProgress(Unavailable):
     code = "licence-authorisation-in-progress"
     title = "The first authorisation of this licence has not ended; try again in a moment."
 

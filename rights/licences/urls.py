@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
 
-urlpatterns: list[URLPattern] = []
+from rights.licences import api
+
+urlpatterns: list[URLPattern] = [path("licences/<uuid:licence_id>", api.LicenceView.as_view())]

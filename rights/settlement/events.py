@@ -6,7 +6,6 @@ from datetime import datetime
 from uuid import UUID
 
 import structlog
-from django.db import IntegrityError, transaction
 
 from ledger.db import use_case
 from ledger.errors import NotFound
@@ -48,17 +47,17 @@ def receive(notice: Notice, *, at: datetime) -> bool:
     A type that means nothing to us is kept as `ignored`, so that it is counted, and is done.
     """
     is_known = notice.type in PAYMENT_TYPES | PAYEE_TYPES
-    try:
-        with transaction.atomic():
-            event = StripeEvent.objects.create(
-                stripe_id=notice.id,
-                type=notice.type,
-                object_id=notice.object_id,
-                state="received" if is_known else "ignored",
-                received_at=at,
-                processed_at=None if is_known else at,
-            )
-    except IntegrityError:
+    event, is_new = StripeEvent.objects.get_or_create(
+        stripe_id=notice.id,
+        defaults={
+            "type": notice.type,
+            "object_id": notice.object_id,
+            "state": "received" if is_known else "ignored",
+            "received_at": at,
+            "processed_at": None if is_known else at,
+        },
+    )
+    if not is_new:
         return False
     if is_known:
         outbox.enqueue(topic="stripe.event", payload={"event_id": str(event.id)}, at=at)

@@ -10,7 +10,7 @@ import structlog
 from django.db.models import Q
 
 from ledger.consent import gates
-from ledger.db import use_case
+from ledger.db import step, use_case
 from ledger.errors import CountersignError
 from rights.licences import actions as licences
 from rights.licences import states
@@ -51,8 +51,17 @@ def end(*, licence_id: UUID, at: datetime, is_gone: bool = False) -> None:
     licence = Licence.objects.get(id=licence_id)
     if licence.state == states.QUOTED and licence.quote_expires_at <= at:
         gates.end(use_id=licence.use_id, state="cancelled", code="quote-expired", at=at)
+        _expire(licence_id=licence_id, at=at)
     elif licence.state == states.AUTHORISED and (is_gone or _is_lapsing(licence, at=at)):
         gates.end(use_id=licence.use_id, state="failed", code="authorisation-lapsed", at=at)
+
+
+@step
+def _expire(*, licence_id: UUID, at: datetime) -> None:
+    """Let a quote go whose use had ended, or was released, without it."""
+    licence = licences.lock(licence_id=licence_id)
+    if licence.state == states.QUOTED:
+        licences.expired(licence, at=at)
 
 
 def _is_lapsing(licence: Licence, *, at: datetime) -> bool:
