@@ -226,6 +226,14 @@ VAULT_KEY = env.str("VAULT_KEY", default="")  # 32 bytes, base64; wraps each sub
 LOG_ORIGIN = env.str("LOG_ORIGIN", default="countersign.local/log")
 LOG_PUBLIC_DIR = Path(env.str("LOG_PUBLIC_DIR", default=str(VAR_DIR / "log")))
 LOG_SEQUENCER_PERIOD_S = env.float("LOG_SEQUENCER_PERIOD_S", default=0.2)
+# Models each row of which must have been logged; `verify_log` names one that was not.
+LOG_REQUIRED_MODELS = [
+    "ledger.Grant",
+    "ledger.Revocation",
+    "ledger.Decision",
+    "ledger.Approval",
+    "ledger.Terms",
+]
 LOG_WITNESS_URLS = env.list("LOG_WITNESS_URLS", default=[])
 LOG_WITNESS_VKEYS = env.list("LOG_WITNESS_VKEYS", default=[])
 LOG_WITNESS_QUORUM = env.int("LOG_WITNESS_QUORUM", default=0)

@@ -32,9 +32,12 @@ def signer() -> Signer:
 
 
 def verifier() -> VerifierKey:
-    """Return the log's public key: as published beside the checkpoint, or of the key at hand."""
+    """Return the log's public key: of the key at hand, or as it was published.
+
+    Only the sequencer's machine needs the key itself; others have the published folder.
+    """
     published: Path = settings.LOG_PUBLIC_DIR / "vkey"
-    if published.exists():
+    if published.exists() and not (settings.KEYS_DIR / "log.key").exists():
         return parse_vkey(published.read_text())
     return signer().verifier
 
