@@ -28,7 +28,7 @@ CODE_BITS: Final = (PAYLOAD_BITS + CONSTRAINT_LENGTH - 1) * len(GENERATORS)
 
 TILE_CHIPS: Final = 64  # The pattern repeats every 64 chips, both ways.
 PILOT_CHIPS: Final = 820  # About a fifth of a tile's 4,096 chips carry no data, only position.
-CHIPS_ACROSS_MAX: Final = 180  # Along the shorter side: 4 pixels a chip at 720 lines.
+CHIPS_ACROSS_MAX: Final = 144  # Along the shorter side: 5 pixels a chip at 720 lines.
 CHIP_PX_MIN: Final = 4.0  # Smaller frames get fewer chips, not smaller ones.
 PILOT: Final = -1
 

@@ -18,10 +18,9 @@ from gpu_worker.contract import mark
 TARGET_MSE: Final = 255.0**2 / 10 ** (42.0 / 10)  # 42 dB PSNR over the whole frame.
 AMPLITUDE_MIN: Final = 0.9  # Levels; below one half nothing is left after rounding.
 AMPLITUDE_MAX: Final = 7.0
-AMPLITUDE_PER_ROOT_MAX: Final = (
-    0.21  # Keeps flat ground at 1.6 levels, which the eye does not see move.
-)
-SSIM_C2: Final = (0.03 * 255.0) ** 2
+AMPLITUDE_PER_ROOT_MAX: Final = 0.27
+GROUND: Final = 20.0  # Levels squared: keeps flat ground at 1.3 levels, less than SSIM would allow.
+POWER_LEFT: Final = 0.75  # Of the power of +-a chips, after interpolation and rounding.
 GAIN_MIN: Final = 0.6
 GAIN_MAX: Final = 1.9
 MEMORY_FRAMES: Final = 48.0  # How long the picture's own voice is remembered.
@@ -63,7 +62,7 @@ class InvisibleMark:
         amplitudes *= self._signs
         rows, columns = amplitudes.shape
         whole = (round(columns * self._chip_px), round(rows * self._chip_px))
-        delta = cv2.resize(amplitudes, whole, interpolation=cv2.INTER_LINEAR)
+        delta = cv2.resize(amplitudes, whole, interpolation=cv2.INTER_CUBIC)
         delta = delta[: luma.shape[0], : luma.shape[1]]
         cv2.add(luma, delta, dst=luma, dtype=cv2.CV_8U)
         return luma
@@ -115,8 +114,7 @@ def _amplitudes(deviations: NDArray[np.float32]) -> NDArray[np.float32]:
     flat ground beside an edge stays quiet. Then the whole is scaled to `TARGET_MSE`.
     """
     quiet = cv2.erode(deviations, np.ones((3, 3), np.uint8))
-    amplitudes = np.sqrt(2.0 * quiet * quiet + SSIM_C2)
-    spread = 4.0 / 9.0  # Of the power of +-a chips, what linear interpolation leaves.
-    scale = np.sqrt(TARGET_MSE / (spread * float(np.mean(amplitudes * amplitudes))))
+    amplitudes = np.sqrt(2.0 * quiet * quiet + GROUND)
+    scale = np.sqrt(TARGET_MSE / (POWER_LEFT * float(np.mean(amplitudes * amplitudes))))
     amplitudes *= min(scale, AMPLITUDE_PER_ROOT_MAX)
     return np.clip(amplitudes, AMPLITUDE_MIN, AMPLITUDE_MAX)

@@ -54,7 +54,7 @@ def detect_in(video: reading.Reading, *, keys: Sequence[MarkKey]) -> Detected | 
     likely = tuple({float(mark.CHIPS_ACROSS_MAX), shorter / mark.CHIP_PX_MIN})
     for key in sorted(keys, key=lambda one: -one.version):
         found = search.find(
-            video.residual, likely=likely, pattern_key=key.pattern_key, mac_key=key.mac_key
+            video.residuals, likely=likely, pattern_key=key.pattern_key, mac_key=key.mac_key
         )
         if found is not None:
             return Detected(

@@ -17,7 +17,7 @@ from provenance.marks import child, residuals, signatures
 
 # Names of the arrays that a reading consists of.
 FACTS: Final = "facts"  # width, height, frames read, seconds read, frames per second
-RESIDUAL: Final = "residual"
+RESIDUALS: Final = ("residual_fine", "residual_middle", "residual_coarse")
 SIGNATURES: Final = "signatures"
 SAMPLES: Final = "samples"
 SAMPLED_AT: Final = "sampled_at"
@@ -126,7 +126,7 @@ class _Pass:
         seconds = self._last_s + 1.0 / self._rate
         return {
             FACTS: np.array([*self._size, self.count, seconds, self._rate], np.float64),
-            RESIDUAL: self._accumulator.mean(),
+            **dict(zip(RESIDUALS, self._accumulator.means(), strict=True)),
             SIGNATURES: np.array(self._signatures, np.uint8),
             SAMPLES: np.array(self._samples, np.uint8),
             SAMPLED_AT: np.array(self._sampled_at, np.float64),

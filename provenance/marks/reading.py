@@ -18,6 +18,7 @@ from provenance.marks import child, signatures
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 WALL_S_MAX: Final = 60.0
+RESIDUALS: Final = ("residual_fine", "residual_middle", "residual_coarse")
 
 
 class VideoUnreadable(Malformed):
@@ -50,7 +51,7 @@ class Reading:
     frames: int
     seconds: float
     fps: float
-    residual: NDArray[np.float32]  # (height, width), the shorter side at most 360.
+    residuals: tuple[NDArray[np.float32], ...]  # Each (height, width), as `residuals.LINES`.
     signatures: NDArray[np.uint8]  # (n, 380), five a second.
     samples: NDArray[np.uint8]  # (n, height, width), luma, the shorter side at most 360.
     sampled_at: NDArray[np.float64]  # (n,)
@@ -98,7 +99,7 @@ def _checked(answer: IO[bytes]) -> Reading:
                 frames=int(facts[2]),
                 seconds=float(facts[3]),
                 fps=float(facts[4]),
-                residual=arrays["residual"],
+                residuals=tuple(arrays[name] for name in RESIDUALS),
                 signatures=arrays["signatures"],
                 samples=arrays["samples"],
                 sampled_at=arrays["sampled_at"],
@@ -115,8 +116,8 @@ def _is_sound(reading: Reading) -> bool:
         return bool(array.dtype == kind and array.ndim == dimensions and array.size)
 
     return (
-        shaped(reading.residual, np.float32, 2)
-        and bool(np.isfinite(reading.residual).all())
+        all(shaped(one, np.float32, 2) for one in reading.residuals)
+        and all(bool(np.isfinite(one).all()) for one in reading.residuals)
         and shaped(reading.signatures, np.uint8, 2)
         and reading.signatures.shape[1] == signatures.VALUES
         and shaped(reading.samples, np.uint8, 3)

@@ -21,8 +21,8 @@ from provenance.marks import viterbi
 
 SAMPLES: Final = 2  # Per chip, while searching.
 TILE_SAMPLES: Final = mark.TILE_CHIPS * SAMPLES
-CHIPS_ACROSS_MIN: Final = 50.0
-CHIPS_ACROSS_MAX: Final = 190.0
+CHIPS_ACROSS_MIN: Final = 40.0
+CHIPS_ACROSS_MAX: Final = 150.0
 SCALE_STEP: Final = 0.003
 PEAK_MIN: Final = 4.6  # Standard deviations of the pilot's correlation.
 CANDIDATES_MAX: Final = 8
@@ -47,13 +47,16 @@ class _Peak:
     column: int
 
 
+Residuals = tuple[NDArray[np.float32], ...]
+
+
 def find(
-    residual: NDArray[np.float32], *, likely: tuple[float, ...], pattern_key: bytes, mac_key: bytes
+    residuals: Residuals, *, likely: tuple[float, ...], pattern_key: bytes, mac_key: bytes
 ) -> Found | None:
-    """Return the mark in a residual, or None.
+    """Return the mark in a video's residuals, or None.
 
     Args:
-        residual: Shape (height, width), float32, the shorter side about twice the chips across.
+        residuals: One or more of shape (height, width), float32, of one video, finest first.
         likely: Numbers of chips along the shorter side to try before the whole range.
         pattern_key: 32 bytes, places the pattern.
         mac_key: 32 bytes, proves the payload.
@@ -61,13 +64,13 @@ def find(
     tile = mark.pattern(pattern_key)
     template = _pilot_spectrum(pattern_key)
     for sizes in (likely, tuple(_sizes())):
-        peaks = [_peak(residual, template, (size, size)) for size in sizes]
+        peaks = [_peak(residuals, template, (size, size)) for size in sizes]
         peaks.sort(key=lambda peak: -peak.height)
         for peak in peaks[:CANDIDATES_MAX]:
             if peak.height < PEAK_MIN:
                 break
-            best = _refined(residual, template, peak)
-            found = _read(residual, tile, best, mac_key)
+            best = _refined(residuals, template, peak)
+            found = _read(residuals, tile, best, mac_key)
             if found is not None:
                 return found
     return None
@@ -80,30 +83,37 @@ def _sizes() -> Iterator[float]:
         size *= 1.0 - SCALE_STEP
 
 
-def _refined(residual: NDArray[np.float32], template: NDArray[np.complex128], peak: _Peak) -> _Peak:
+def _refined(residuals: Residuals, template: NDArray[np.complex128], peak: _Peak) -> _Peak:
     """Return the best peak nearby, the two axes apart: a resize rounds each for itself."""
     across, along = peak.chips_across
     tries = [
-        _peak(residual, template, (across * (1.0 + step), along * (1.0 + step)))
+        _peak(residuals, template, (across * (1.0 + step), along * (1.0 + step)))
         for step in REFINEMENTS
     ]
     best = max([peak, *tries], key=lambda one: one.height)
     across, along = best.chips_across
-    tries = [_peak(residual, template, (across, along * (1.0 + step))) for step in REFINEMENTS]
+    tries = [_peak(residuals, template, (across, along * (1.0 + step))) for step in REFINEMENTS]
     return max([best, *tries], key=lambda one: one.height)
 
 
 def _peak(
-    residual: NDArray[np.float32],
+    residuals: Residuals,
     template: NDArray[np.complex128],
     chips_across: tuple[float, float],
 ) -> _Peak:
-    folded = _folded(residual, chips_across)
+    folded = _folded(_suited(residuals, chips_across), chips_across)
     correlation = np.fft.irfft2(np.fft.rfft2(folded) * template, folded.shape)
     place = int(correlation.argmax())
     row, column = divmod(place, TILE_SAMPLES)
     spread = float(correlation.std()) or 1.0
     return _Peak(float(correlation[row, column]) / spread, chips_across, row, column)
+
+
+def _suited(residuals: Residuals, chips_across: tuple[float, float]) -> NDArray[np.float32]:
+    """Return the coarsest residual that still has two pixels a chip, or else the finest."""
+    chips = min(chips_across)
+    fitting = [one for one in residuals if min(one.shape) >= SAMPLES * chips * 0.96]
+    return fitting[-1] if fitting else residuals[0]
 
 
 def _folded(
@@ -130,10 +140,8 @@ def _folded(
     return folded
 
 
-def _read(
-    residual: NDArray[np.float32], tile: mark.Pattern, peak: _Peak, mac_key: bytes
-) -> Found | None:
-    folded = _folded(residual, peak.chips_across)
+def _read(residuals: Residuals, tile: mark.Pattern, peak: _Peak, mac_key: bytes) -> Found | None:
+    folded = _folded(_suited(residuals, peak.chips_across), peak.chips_across)
     aligned = np.roll(folded, (-peak.row, -peak.column), axis=(0, 1))
     chips = cv2.resize(aligned, (mark.TILE_CHIPS,) * 2, interpolation=cv2.INTER_AREA)
     values = (chips * tile.signs).ravel().astype(np.float64)
@@ -159,6 +167,6 @@ def _pilot_spectrum(pattern_key: bytes) -> NDArray[np.complex128]:
     pilot = np.where(tile.bits == mark.PILOT, tile.signs, 0).astype(np.float32)
     around = np.tile(pilot, (3, 3))
     side = 3 * TILE_SAMPLES
-    shaped = cv2.resize(around, (side, side), interpolation=cv2.INTER_LINEAR)
+    shaped = cv2.resize(around, (side, side), interpolation=cv2.INTER_CUBIC)
     middle = shaped[TILE_SAMPLES : 2 * TILE_SAMPLES, TILE_SAMPLES : 2 * TILE_SAMPLES]
     return np.conj(np.fft.rfft2(middle))

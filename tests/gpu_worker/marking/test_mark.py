@@ -86,7 +86,7 @@ class TestPattern:
 class TestChipPx:
     @pytest.mark.parametrize(
         ("width_px", "height_px", "expected"),
-        [(1280, 720, 4.0), (720, 1280, 4.0), (1920, 1080, 6.0), (640, 360, 4.0), (320, 180, 4.0)],
+        [(1280, 720, 5.0), (720, 1280, 5.0), (1920, 1080, 7.5), (640, 360, 4.0), (320, 180, 4.0)],
     )
     def test_follows_the_shorter_side(self, width_px: int, height_px: int, expected: float) -> None:
         assert mark.chip_px(width_px=width_px, height_px=height_px) == expected

