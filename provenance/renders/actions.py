@@ -252,8 +252,8 @@ def _destroy(render: Render, names: Sequence[str], *, at: datetime) -> None:
 
     The render's state is one in which nobody writes new ones.
     """
-    for name in names:
-        files.destroy(name)
+    kept = {render.output_path, render.sealed_path} - set(names)
+    files.tidy(render.pk, keep=kept)
     _note_destroyed(render_id=render.pk, names=frozenset(names), at=at)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +56,16 @@ def destroy(name: str) -> None:
     """Delete the file of this name, if it is there."""
     if name:
         path_of(name).unlink(missing_ok=True)
+
+
+def tidy(render_id: UUID, *, keep: Iterable[str]) -> None:
+    """Delete everything in a render's folder but the files of these names."""
+    folder, kept = path_of(f"renders/{render_id}"), {path_of(name) for name in keep if name}
+    for path in folder.glob("*") if folder.exists() else ():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path not in kept:
+            path.unlink(missing_ok=True)
 
 
 @contextmanager

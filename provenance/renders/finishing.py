@@ -52,6 +52,11 @@ LOCK_CLASS = 0x5EA1
 READ_SECONDS_MAX = 60.0
 
 Clock = Callable[[], datetime]
+AtStep = Callable[[str], None]
+
+
+def nothing(name: str) -> None:
+    """Do nothing between two steps; tests die here."""
 
 
 class Busy(Exception):
@@ -70,7 +75,7 @@ class Checked:
     fingerprint: fingerprints.Fingerprint
 
 
-def finish(*, render_id: UUID, clock: Clock = timezone.now) -> None:
+def finish(*, render_id: UUID, clock: Clock = timezone.now, at_step: AtStep = nothing) -> None:
     """Bring a render from `sealing` or `approval_pending` as far as it goes now. Safe to repeat.
 
     A denied one whose file had arrived is sealed too, so that its subjects may see it; not released.
@@ -82,8 +87,10 @@ def finish(*, render_id: UUID, clock: Clock = timezone.now) -> None:
         render = Render.objects.select_related("use").get(pk=render_id)
         try:
             if _wants_seal(render):
-                _seal(render, clock=clock)
+                _seal(render, clock=clock, at_step=at_step)
+            at_step("written")
             _release_if_due(render_id, clock=clock)
+            at_step("released")
         except OutputRejected as exc:
             reason = str(exc.members["reason"])
             logger.warning("render.output_rejected", render_id=str(render_id), reason=reason)
@@ -100,12 +107,14 @@ def _wants_seal(render: Render) -> bool:
     )
 
 
-def _seal(render: Render, *, clock: Clock) -> None:
+def _seal(render: Render, *, clock: Clock, at_step: AtStep = nothing) -> None:
     """Check the worker's file, seal it, re-read it, and write all of that down."""
     attempt = Attempt.objects.select_related("decision").get(
         render=render, end_code=attempts.DELIVERED
     )
+    files.tidy(render.pk, keep=[render.output_path])  # What a killed finish left behind.
     checked = check(render, attempt)
+    at_step("checked")
     with files.workplace(render.pk) as place:
         poster, target = checked.probe.poster, place / "sealed.mp4"
         request = manifests.request_for(
@@ -121,8 +130,10 @@ def _seal(render: Render, *, clock: Clock) -> None:
             source=checked.path, target=target, request=request, signer=signers.from_settings()
         )
         _reread(target, sealed=sealed, before=checked.probe)
+        at_step("sealed")
         name = files.sealed_name(render_id=render.pk, sha256=sealed.sha256)
         files.put(target, name)
+    at_step("placed")
     if not _write_down(render_id=render.pk, sealed=sealed, name=name, checked=checked, at=clock()):
         files.destroy(name)  # Another finish was first; its file is the one that counts.
 

@@ -34,8 +34,14 @@ from gpu_worker.marking.visible import VisibleMark
 from ledger.accounts.models import Account
 from ledger.cameos import vault_files
 from ledger.cameos.models import Cameo, Capture, Enrolment, Terms
+from ledger.consent import gates
+from ledger.consent.models import Use
+from ledger.db import lock, use
 from provenance.renders import actions, attempts, files, permits, rules
 from provenance.renders.models import Attempt, Render
+from rights.licences import actions as licences
+from rights.licences.models import Licence
+from rights.settlement.models import PayeeAccount
 from tests.factories import media
 
 _numbers = itertools.count(1)
@@ -275,10 +281,6 @@ def _tone(seconds: float) -> Iterator[av.AudioFrame]:
 
 def withdraw(render: Render) -> None:
     """Withdraw a released render as consent does: the gate's own end, observers told."""
-    from ledger.consent import gates  # Only here: tests of withdrawal itself are consent's.
-    from ledger.consent.models import Use
-    from ledger.db import lock, use
-
     with transaction.atomic():
         lock(exclusive=[use(UUID(str(render.pk)))])
         gates.finish(
@@ -298,8 +300,6 @@ def sealing_row(requester: Account, *cast: Cameo) -> Render:
 
 def payable(owner: Account) -> None:
     """Give an owner an active payout account."""
-    from rights.settlement.models import PayeeAccount
-
     PayeeAccount.objects.create(
         account=owner,
         country="US",
@@ -308,3 +308,25 @@ def payable(owner: Account) -> None:
         state="active",
         created_at=timezone.now(),
     )
+
+
+def pay(render: Render) -> None:
+    """Have the fee of a render authorised, as its buyer's bank does."""
+    at = timezone.now()
+    with transaction.atomic():
+        licence = licences.lock(licence_id=Licence.objects.get(use_id=render.pk).id)
+        licences.begin_authorisation(licence, at=at)
+        licences.authorised(
+            licence,
+            payment_intent="pi_test",
+            charge="ch_test",
+            capture_before=at + timedelta(days=6),
+            at=at,
+        )
+
+
+def deny(render: Render) -> None:
+    """End a render's use as denied, as a recheck after a tightening does."""
+    with transaction.atomic():
+        lock(exclusive=[use(UUID(str(render.pk)))])
+        gates.finish(Use.objects.get(pk=render.pk), state="denied", code="test", at=timezone.now())
