@@ -49,27 +49,30 @@ def film(person: str, challenge: Mapping[str, Any], target: Path) -> None:
 def still(person: str, *, yaw: float = 0.0, mouth: float = 0.0) -> Frame:
     """Return one frame of a person, shape (720, 960, 3), blue first."""
     look = looks.PEOPLE[person]
-    parts = [*looks.body_parts(look), *look.hair_parts()]
-    return paint.picture(camera.view(parts, yaw=yaw), look, paint.Expression(mouth=mouth))
+    view = camera.Scene(looks.parts(look)).view(yaw=yaw)
+    return paint.Portrait(view, look).picture(paint.Expression(mouth=mouth))
 
 
 def _frames(look: looks.Look, moments: list[acting.Moment]) -> Iterator[Frame]:
-    """Draw each different view once, two at a time, and sway it."""
-    parts = [*looks.body_parts(look), *look.hair_parts()]
-    steps = sorted({moment.yaw_step for moment in moments}, key=abs)
+    """Draw each different picture once, and sway it. Turns are drawn ahead, by other threads."""
+    scene = camera.Scene(looks.parts(look))
+
+    def portrait(step: int) -> paint.Portrait:
+        yaw = step / acting.YAW_STEPS * acting.TURN_RADIANS
+        return paint.Portrait(scene.view(yaw=yaw), look)
+
     with ThreadPoolExecutor(2) as pool:
-        turned = {
-            step: pool.submit(camera.view, parts, yaw=step / acting.YAW_STEPS * acting.TURN_RADIANS)
-            for step in steps
-        }
+        turned = {}
+        for moment in moments:
+            if moment.yaw_step not in turned:
+                turned[moment.yaw_step] = pool.submit(portrait, moment.yaw_step)
         drawn: dict[tuple[int, int, float], Frame] = {}
         for moment in moments:
             key = (moment.yaw_step, moment.mouth_step, moment.blink)
             if key not in drawn:
-                expression = paint.Expression(
-                    mouth=moment.mouth_step / acting.MOUTH_STEPS, blink=moment.blink
-                )
-                drawn[key] = paint.picture(turned[moment.yaw_step].result(), look, expression)
+                mouth = moment.mouth_step / acting.MOUTH_STEPS
+                expression = paint.Expression(mouth=mouth, blink=moment.blink)
+                drawn[key] = turned[moment.yaw_step].result().picture(expression)
             yield _swayed(drawn[key], moment)
 
 
@@ -87,7 +90,7 @@ def _encode(frames: Iterator[Frame], samples: voice.Samples, target: Path) -> No
     with av.open(str(target), "w", format="mp4") as container:
         video = container.add_stream("libx264", rate=acting.FPS)
         video.width, video.height, video.pix_fmt = camera.WIDTH_PX, camera.HEIGHT_PX, "yuv420p"
-        video.options = {"preset": "veryfast", "crf": CRF, "threads": "2"}
+        video.options = {"preset": "superfast", "crf": CRF, "threads": "2"}
         audio = container.add_stream("aac", rate=voice.RATE_HZ, layout="mono")
         audio.bit_rate = AUDIO_BITS_PER_S
         for pixels in frames:

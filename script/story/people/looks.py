@@ -48,7 +48,7 @@ class Look:
     lines: float = 0.0  # Laughter lines.
     metal: str = "#d9a441"
     frame: str = "#3b2a22"
-    hair_parts: Callable[[], list[Part]] = list
+    own_parts: Callable[[], list[Part]] = list
 
 
 def _head(point: Array, jaw: float) -> Array:
@@ -88,15 +88,16 @@ def _ear(side: int) -> Callable[[Array], Array]:
 
 
 def _ball(centre: Triple, radii: Triple, material: Material, *, turns: bool = True) -> Part:
+    finer = max(2, round(11 * max(radii)))
     shape = solid.surface(
         lambda point: solid.ellipsoid(point, centre, radii),
-        centre=centre, columns=90, rows=60, finer=6,
+        centre=centre, columns=90, rows=60, finer=min(finer, 7),
     )  # fmt: skip
     return Part(shape, material, turns)
 
 
-def _hair(distance: Callable[[Array], Array], centre: Triple) -> Part:
-    shape = solid.surface(distance, centre=centre, columns=200, rows=140, finer=5)
+def _hair(distance: Callable[[Array], Array], centre: Triple, finer: int = 6) -> Part:
+    shape = solid.surface(distance, centre=centre, columns=160, rows=120, finer=finer)
     return Part(shape, Material.HAIR)
 
 
@@ -121,22 +122,23 @@ def _line(start: Triple, end: Triple) -> Array:
     return np.array(start, np.float32) * (1 - share) + np.array(end, np.float32) * share
 
 
-def body_parts(look: Look) -> list[Part]:
-    """Return what every person has: head, ears, neck, body and collar."""
+def parts(look: Look) -> list[Part]:
+    """Return all of a person: head, ears, neck, body, and what is their own."""
     skin, cloth = Material.SKIN, Material.CLOTH
-    head = solid.surface(lambda at: _head(at, look.jaw), columns=300, rows=240, finer=4)
-    parts = [Part(head, skin)]
+    head = solid.surface(lambda at: _head(at, look.jaw), columns=230, rows=180, finer=5)
+    found = [Part(head, skin)]
     for side in (-1, 1):
         ear = solid.surface(
             _ear(side), centre=(side * 0.72, -0.02, -0.10), columns=60, rows=50, finer=5
         )
-        parts.append(Part(ear, skin))
+        found.append(Part(ear, skin))
     neck = solid.surface(
         lambda at: solid.capsule(at, (0, -0.6, -0.14), (0, -1.9, -0.24), 0.37, 0.42),
-        centre=(0, -1.25, -0.18), columns=120, rows=80, finer=6,
+        centre=(0, -1.25, -0.18), columns=90, rows=60, finer=7,
     )  # fmt: skip
-    body = solid.surface(_body, centre=(0, -2.2, -0.25), columns=220, rows=150, finer=6)
-    return [*parts, Part(neck, Material.NECK, turns=False), Part(body, cloth, turns=False)]
+    body = solid.surface(_body, centre=(0, -2.2, -0.25), columns=160, rows=110, finer=8)
+    found += [Part(neck, Material.NECK, turns=False), Part(body, cloth, turns=False)]
+    return [*found, *look.own_parts()]
 
 
 def _ada() -> list[Part]:
@@ -162,7 +164,7 @@ def _ada() -> list[Part]:
               turns=False)
         for turn in (0, 1)
     ]  # fmt: skip
-    return [_hair(cap, (0, 0.25, -0.3)), _hair(bun, (0, 1.12, -0.45)), *earrings, *collar]
+    return [_hair(cap, (0, 0.25, -0.3)), _hair(bun, (0, 1.12, -0.45), 3), *earrings, *collar]
 
 
 def _ben() -> list[Part]:
@@ -221,7 +223,7 @@ def _cem() -> list[Part]:
         )  # fmt: skip
         collar.append(Part(wing, Material.FRAME, turns=False))
     band = _ball((0, -1.28, -0.20), (0.55, 0.17, 0.50), Material.TRIM, turns=False)
-    return [_hair(cap, (0, 0.4, -0.15)), _hair(moustache, (0, -0.40, 0.72)), *collar, band]
+    return [_hair(cap, (0, 0.4, -0.15)), _hair(moustache, (0, -0.42, 0.70), 2), *collar, band]
 
 
 def _stranger() -> list[Part]:
@@ -236,8 +238,8 @@ def _stranger() -> list[Part]:
         return solid.carve(found - wave.astype(np.float32), face, 0.07)
 
     hood = _ball((0, -1.38, -0.28), (0.82, 0.28, 0.70), Material.CLOTH, turns=False)
-    shirt = _ball((0, -1.24, -0.19), (0.49, 0.15, 0.47), Material.TRIM, turns=False)
-    return [_hair(bob, (0, 0.1, -0.2)), hood, shirt]
+    inside = _ball((0, -0.42, -0.22), (0.70, 0.60, 0.40), Material.HAIR)
+    return [_hair(bob, (0, 0.1, -0.2)), inside, hood]
 
 
 PEOPLE = {
@@ -246,22 +248,22 @@ PEOPLE = {
         Look(
             name="ada", skin="#b97a50", hair="#2b1a15", cloth="#1f7f86", trim="#1f7f86",
             backdrop="#a3c2b4", iris="#5a3413", lip="#a8443f", blush="#c0492f", pitch_hz=205,
-            tract=1.16, jaw=0.95, lashes=1.0, hair_parts=_ada,
+            tract=1.16, jaw=0.95, lashes=1.0, own_parts=_ada,
         ),
         Look(
             name="ben", skin="#eeb896", hair="#8f3f1c", cloth="#d79a2b", trim="#f3eee2",
             backdrop="#9fb8cf", iris="#3f7a6a", lip="#c46e62", blush="#e0705a", pitch_hz=118,
-            tract=1.0, jaw=1.03, brow_px=1.15, freckles=1.0, beard=1.0, hair_parts=_ben,
+            tract=1.0, jaw=1.03, brow_px=1.15, freckles=1.0, beard=1.0, own_parts=_ben,
         ),
         Look(
             name="cem", skin="#cd9468", hair="#8d8b8c", cloth="#2d3b5e", trim="#dfe6ee",
             backdrop="#b9a9c4", iris="#4a3a24", lip="#aa5a4a", blush="#c0583c", pitch_hz=98,
-            tract=0.96, frame="#8e2f3c", jaw=1.05, brow_px=1.45, lines=1.0, hair_parts=_cem,
+            tract=0.96, frame="#8e2f3c", jaw=1.05, brow_px=1.45, lines=1.0, own_parts=_cem,
         ),
         Look(
             name="stranger", skin="#f1c9ae", hair="#1f2430", cloth="#7d4a6d", trim="#e9d7c3",
             backdrop="#c9bd9c", iris="#57718a", lip="#b9525a", blush="#e2776b", pitch_hz=176,
-            tract=1.10, jaw=0.94, brow_px=0.9, lashes=0.8, hair_parts=_stranger,
+            tract=1.10, jaw=0.94, brow_px=0.9, lashes=0.8, own_parts=_stranger,
         ),
     )
 }  # fmt: skip

@@ -19,6 +19,7 @@ Distance = Callable[[Array], Array]
 
 MARCH_STEPS = 16
 START_RADIUS = 2.0
+STRETCH_MAX = 0.022
 
 
 @dataclass(frozen=True)
@@ -84,13 +85,25 @@ def surface(
     for _ in range(MARCH_STEPS):
         radius -= 0.92 * distance(origin + coarse * radius[..., None])
         np.clip(radius, 0.02, START_RADIUS, out=radius)
+    radius = cv2.GaussianBlur(radius, (3, 3), 0.6)
+    facing = _normals(origin + coarse * radius[..., None])
     fine = (columns * finer, rows * finer)
-    radius = cv2.resize(cv2.GaussianBlur(radius, (3, 3), 0.6), fine, interpolation=cv2.INTER_CUBIC)
+    radius = cv2.resize(radius, fine, interpolation=cv2.INTER_CUBIC)
     # The same half-pixel geometry as the radii: angles are interpolated with them.
     azimuth = cv2.resize(azimuth[None], (fine[0], 1), interpolation=cv2.INTER_LINEAR)[0]
     polar = cv2.resize(polar[:, None], (1, fine[1]), interpolation=cv2.INTER_LINEAR)[:, 0]
     points = np.asarray(origin + _directions(azimuth, polar) * radius[..., None], np.float32)
-    return Surface(points.reshape(-1, 3), _normals(points).reshape(-1, 3))
+    normals = cv2.resize(facing, fine, interpolation=cv2.INTER_LINEAR)
+    normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
+    dense = _stretch(radius) < STRETCH_MAX
+    return Surface(points[dense], np.asarray(normals[dense], np.float32))
+
+
+def _stretch(radius: Array) -> Array:
+    """Return how far neighbours lie apart along the ray: where a rim hides what is behind it."""
+    down = np.abs(np.diff(radius, axis=0, prepend=radius[:1]))
+    right = np.abs(np.diff(radius, axis=1, prepend=radius[:, :1]))
+    return np.asarray(np.maximum(down, right), np.float32)
 
 
 def _directions(azimuth: Array, polar: Array) -> Array:
