@@ -19,7 +19,7 @@ from typing import Any, Literal, Union
 
 import stripe
 import typing_extensions
-from stripe._request_options import RequestOptions
+from stripe import _request_options
 
 from rights.settlement.stand_in.problems import ApiError, invalid
 
@@ -27,7 +27,7 @@ Value = Any  # What a form or JSON body decodes to.
 
 DEPTH_MAX = 12
 PAIRS_MAX = 1_000
-_OPTIONS = frozenset(RequestOptions.__annotations__)
+_OPTIONS = frozenset(_request_options.RequestOptions.__annotations__)
 _WRAPPERS = (typing_extensions.NotRequired, typing_extensions.Required)
 _TRUTH = {"true": True, "false": False}
 
@@ -128,7 +128,9 @@ def _class_of(route: Route) -> type:
 
 @functools.cache
 def _hints(cls: type) -> dict[str, Any]:
-    hints = typing_extensions.get_type_hints(cls, include_extras=True)
+    # v1's parameters inherit the request options, whose hints name what only their module knows.
+    known = {**vars(_request_options), "StripeContext": stripe.StripeContext}
+    hints = typing_extensions.get_type_hints(cls, localns=known, include_extras=True)
     return {name: hint for name, hint in hints.items() if name not in _OPTIONS}
 
 
