@@ -11,9 +11,10 @@ from types import TracebackType
 import av
 import numpy as np
 from av.error import FFmpegError
-from av.video.reformatter import ColorRange, Colorspace
+from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
+from gpu_worker import colours
 from gpu_worker.contract.errors import BackendFailed
 from gpu_worker.plans import CHANNELS, SAMPLE_RATE_HZ
 
@@ -29,6 +30,8 @@ OPTIONS = {
     "h264_nvenc": {"preset": "p4", "rc": "vbr", "cq": "23"},
 }
 
+Planes = tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.uint8]]
+Item = tuple[int, Planes] | av.AudioFrame
 MarkLuma = Callable[[NDArray[np.uint8], int], NDArray[np.uint8]]
 
 
@@ -59,9 +62,7 @@ class Mp4Writer:
         self._fifo = av.AudioFifo()
         self._mark_luma, self.frames = mark_luma, 0
         self._samples = 0
-        self._queue: queue.Queue[av.VideoFrame | av.AudioFrame | None] = queue.Queue(
-            QUEUE_FRAMES_MAX
-        )
+        self._queue: queue.Queue[Item | None] = queue.Queue(QUEUE_FRAMES_MAX)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="encode", daemon=True)
 
@@ -89,15 +90,8 @@ class Mp4Writer:
         Raises:
             BackendFailed: the encoder broke.
         """
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(rgb), format="rgb24").reformat(
-            format="yuv420p",
-            dst_colorspace=Colorspace.ITU709,
-            src_color_range=ColorRange.JPEG,
-            dst_color_range=ColorRange.MPEG,
-        )
-        frame.pts = self.frames
+        self._put((self.frames, colours.planes(np.ascontiguousarray(rgb))))
         self.frames += 1
-        self._put(frame)
 
     def write_sound(self, samples: NDArray[np.float32]) -> None:
         """Hand over sound, float32 of shape (2, count) in [-1, 1]."""
@@ -111,7 +105,7 @@ class Mp4Writer:
         self._samples += samples.shape[1]
         self._put(frame)
 
-    def _put(self, item: av.VideoFrame | av.AudioFrame | None) -> None:
+    def _put(self, item: Item | None) -> None:
         self._queue.put(item)
         if item is not None and self._error is not None:
             raise BackendFailed(what="encode") from self._error
@@ -128,16 +122,15 @@ class Mp4Writer:
         except FFmpegError as exc:
             self._error = self._error or exc
 
-    def _guarded(self, item: av.VideoFrame | av.AudioFrame | None) -> None:
+    def _guarded(self, item: Item | None) -> None:
         try:
             self._encode(item)
         except Exception as exc:
             self._error = exc
 
-    def _encode(self, item: av.VideoFrame | av.AudioFrame | None) -> None:
-        if isinstance(item, av.VideoFrame):
-            self._mark(item)
-            self._container.mux(self._picture.encode(item))
+    def _encode(self, item: Item | None) -> None:
+        if isinstance(item, tuple):
+            self._container.mux(self._picture.encode(self._frame(*item)))
         elif isinstance(item, av.AudioFrame):
             self._fifo.write(item)
             self._encode_sound(partial=False)
@@ -152,10 +145,13 @@ class Mp4Writer:
         while (piece := self._fifo.read(AAC_FRAME_SAMPLES, partial)) is not None:
             self._container.mux(self._sound.encode(piece))
 
-    def _mark(self, frame: av.VideoFrame) -> None:
-        plane = frame.planes[0]
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-        luma = rows[: frame.height, : frame.width]
-        marked = self._mark_luma(luma, int(frame.pts or 0))
-        if marked is not luma:
-            luma[...] = marked
+    def _frame(self, number: int, planes: Planes) -> av.VideoFrame:
+        """Return one marked frame, as the encoder takes it."""
+        luma, blue, red = planes
+        marked = self._mark_luma(luma, number)
+        frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
+        for plane, values in zip(frame.planes, (marked, blue, red), strict=True):
+            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            rows[: values.shape[0], : values.shape[1]] = values
+        frame.pts = number
+        return frame

@@ -40,7 +40,7 @@ logger = structlog.get_logger(__name__)
 STOP_GRACE_S = 5.0  # Between asking a process to stop and killing it.
 POLL_S = 0.1
 FOLDER_PREFIX = "countersign-gpu-"
-PRELOAD = ["gpu_worker.attempts", "gpu_worker.backends.studio"]
+PRELOAD = ["gpu_worker.attempts", "gpu_worker.backends.studio.backend"]
 PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 

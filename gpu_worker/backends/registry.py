@@ -10,7 +10,7 @@ from gpu_worker.contract.job import Job
 from gpu_worker.plans import Backend
 
 # Each value names a callable that takes nothing and returns a Backend.
-BACKENDS = {"studio": "gpu_worker.backends.studio:Studio"}
+BACKENDS = {"studio": "gpu_worker.backends.studio.backend:Studio"}
 
 
 def load(name: str) -> Backend:

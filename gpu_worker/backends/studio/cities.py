@@ -41,7 +41,7 @@ def city(size: Size, rng: Rng, setting: Setting) -> Scene:
         foot = painting.glow(size, x=0.5, y=STREET, radius=0.22, power=1.6) * (1 - share)
         picture = painting.mix(picture, haze, 0.42 * foot)
     is_dark = setting.hour == "night"
-    signs = _signs(size, rng, count=9 if is_dark else 3)
+    signs = _signs(size, rng, count={"night": 9, "sunset": 4}.get(setting.hour, 0))
     glows += signs
     halo = (
         painting.blur(glows, size.height / 60) * 0.9 + painting.blur(glows, size.height / 22) * 0.8

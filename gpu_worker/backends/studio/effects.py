@@ -70,8 +70,8 @@ class Water:
         waves = painting.noise(texture, rng, cells=46, octaves=3, stretch=3.2)
         wrapped = np.concatenate([waves, waves[:512]])
         self._waves = painting.to_plane(wrapped)
-        x = (across * distance * 130 + 512).astype(np.float32) % 1023
-        y = np.broadcast_to(distance * 22, x.shape).astype(np.float32) % 500
+        x = (across * distance * 300 + 512).astype(np.float32) % 1023
+        y = np.broadcast_to(distance * 26 - down * 230 + 232, x.shape).astype(np.float32)
         self._map = cv2.convertMaps(x, np.ascontiguousarray(y), cv2.CV_16SC2)
         level = np.arange(256, dtype=np.float32) / 255
         self._curve = painting.to_plane(painting.smooth(level, 0.55, 0.95))

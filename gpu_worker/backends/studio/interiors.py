@@ -64,11 +64,11 @@ def abstract(size: Size, rng: Rng, setting: Setting) -> Scene:
     )
     across, down = painting.grid(size)
     for number, tone in enumerate((tones[1], tones[2], tones[1])):
-        bend = painting.noise(size, rng, cells=1.6, octaves=3, stretch=1.6)
-        fold = 0.5 + 0.5 * np.sin(2 * np.pi * (bend * 1.5 + across * 0.7 + down * 0.4 + number / 3))
-        picture = painting.mix(picture, tone, np.asarray(0.55 * fold**2, np.float32))
-        rim = np.exp(-(((fold - 0.97) / 0.05) ** 2))
-        picture = painting.light(picture, (1.0, 1.0, 1.0), np.asarray(0.1 * rim, np.float32))
+        bend = painting.noise(size, rng, cells=1.1, octaves=2, stretch=2.2)
+        fold = 0.5 + 0.5 * np.sin(
+            2 * np.pi * (bend * 0.9 + across * 0.5 + down * 0.35 + number / 3)
+        )
+        picture = painting.mix(picture, tone, np.asarray(0.6 * fold**1.5, np.float32))
     picture = painting.light(
         picture, (1.0, 0.98, 0.94), 0.35 * painting.glow(size, x=0.28, y=0.2, radius=0.6, power=1.6)
     )

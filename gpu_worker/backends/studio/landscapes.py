@@ -171,13 +171,16 @@ def _range(
     """Paint one range: lit and shaded faces, snow above a ragged line, haze at its foot."""
     mask = painting.below(size, line)
     slope = cv2.GaussianBlur(np.gradient(line)[None].astype(np.float32), (0, 0), 3)[0] * size.height
-    rock = painting.noise(size, rng, cells=14, octaves=6, stretch=0.7)
-    face = np.clip(0.5 - 0.8 * slope[None] + 1.3 * (rock - 0.5), 0, 1).astype(np.float32)
+    rock = painting.noise(size, rng, cells=7, octaves=7, stretch=0.8, fade=0.62)
+    shift = max(1, size.height // 140)
+    relief = rock - np.roll(rock, (shift, shift * 2), axis=(0, 1))
+    rows = np.arange(size.height, dtype=np.float32)[:, None] / size.height
+    crest = np.exp(-np.clip(rows - line[None], 0, 1) / 0.05)
+    face = np.clip(0.5 - 0.6 * slope[None] * crest + 2.6 * relief, 0, 1).astype(np.float32)
     tone = np.asarray(ground, np.float32) * (0.72 + 0.5 * face[..., None])
     down = np.arange(size.height, dtype=np.float32)[:, None] / size.height - line[None]
     peak = float(np.ptp(line)) or 0.1
     level = line.min() + peak * 0.62
-    rows = np.arange(size.height, dtype=np.float32)[:, None] / size.height
     cap = 1 - painting.smooth(rows + (rock - 0.5) * peak * 0.8 - level, -0.02, 0.02)
     cap = np.clip(cap * painting.smooth(rock + 0.35 * face, 0.42, 0.72), 0, 1)
     shine = np.asarray(snow, np.float32) * (0.7 + 0.34 * face[..., None])

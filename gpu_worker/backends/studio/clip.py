@@ -1,0 +1,108 @@
+"""A studio clip: composes frame after frame, with the sound that belongs to each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gpu_worker.backends.studio import soundtrack, staging
+from gpu_worker.backends.studio.actors import Actor
+from gpu_worker.backends.studio.captions import Caption
+from gpu_worker.backends.studio.scenes import Scene
+from gpu_worker.backends.studio.screens import Screen
+from gpu_worker.backends.studio.staging import Shot
+from gpu_worker.plans import SAMPLE_RATE_HZ, Batch, Plan, ShouldCancel
+
+BATCH_FRAMES = 5
+
+
+class StudioClip:
+    """See `gpu_worker.plans.Clip`."""
+
+    def __init__(
+        self, *, plan: Plan, actors: Sequence[Actor], scene: Scene, screen: Screen | None,
+        caption: Caption | None, should_cancel: ShouldCancel, preferences_applied: tuple[str, ...],
+        device: str,
+    ) -> None:  # fmt: skip
+        self._plan, self._actors, self._scene, self._screen = plan, actors, scene, screen
+        self._caption, self._should_cancel = caption, should_cancel
+        self.preferences_applied, self.device = preferences_applied, device
+        self._turns = staging.turns(len(actors) + (screen is not None), plan.seconds)
+        if screen is not None:
+            self._turns = self._turns[1:]  # The parent speaks first.
+        self._shots = staging.shots(
+            plan.seconds, marks=tuple(actor.mark for actor in actors), seed=plan.seed,
+            turns=self._turns,
+        )  # fmt: skip
+
+    def batches(self) -> Iterator[Batch]:
+        """Yield the whole clip in order. Stops early when the work is to be cancelled."""
+        plan = self._plan
+        sound = self._sound()
+        with ThreadPoolExecutor(1, thread_name_prefix="matte") as ahead:
+            for first in range(0, plan.frames, BATCH_FRAMES):
+                numbers = range(first, min(first + BATCH_FRAMES, plan.frames))
+                frames = np.empty((len(numbers), plan.height_px, plan.width_px, 3), np.uint8)
+                for frame, number in zip(frames, numbers, strict=True):
+                    if self._should_cancel():
+                        return
+                    self._compose(frame, number / plan.fps, ahead)
+                begin = first * SAMPLE_RATE_HZ // plan.fps
+                end = numbers.stop * SAMPLE_RATE_HZ // plan.fps
+                yield Batch(frames, np.ascontiguousarray(sound[:, begin:end]))
+
+    def _compose(self, frame: NDArray[np.uint8], at_s: float, ahead: ThreadPoolExecutor) -> None:
+        """Draw one frame from the back to the front; the mattes are cut meanwhile."""
+        shot = self._shot(at_s)
+        view = shot.view(at_s)
+        cutting = [
+            ahead.submit(actor.take.cut, self._take_time(actor, shot, at_s))
+            for actor in self._actors
+        ]
+        self._scene.draw_behind(frame, at_s=at_s, view=view)
+        if self._screen is not None:
+            self._screen.draw(frame, at_s=at_s, view=view)
+        cuts = [one.result() for one in cutting]
+        for number in sorted(
+            range(len(cuts)), key=lambda one: self._actors[one].mark.depth, reverse=True
+        ):
+            self._actors[number].draw(frame, cuts[number], view=view, light=self._scene.light)
+        self._scene.draw_before(frame, at_s=at_s, view=view)
+        if self._caption is not None:
+            self._caption.draw(frame, at_s)
+
+    def _shot(self, at_s: float) -> Shot:
+        return next((shot for shot in self._shots if at_s < shot.ends_at_s), self._shots[-1])
+
+    def _take_time(self, actor: Actor, shot: Shot, at_s: float) -> float:
+        """Return which moment of a take is shown: it plays on, and begins again only with a shot."""
+        return self._begins(actor, shot) + (at_s - shot.starts_at_s) % actor.take.seconds
+
+    def _begins(self, actor: Actor, shot: Shot) -> float:
+        begin = 0.0
+        for earlier in self._shots[: self._shots.index(shot)]:
+            begin += earlier.seconds
+            following = self._shots[self._shots.index(earlier) + 1]
+            # Half a frame's grace: the last shot may end with the take.
+            if begin + following.seconds > actor.take.seconds + 0.5 / self._plan.fps:
+                begin = 0.0
+        return begin
+
+    def _sound(self) -> NDArray[np.float32]:
+        parts = []
+        for actor, (start, end) in zip(self._actors, self._turns, strict=True):
+            for shot in self._shots:
+                begin = round(self._begins(actor, shot) * SAMPLE_RATE_HZ)
+                voice = actor.take.voice[begin : begin + round(shot.seconds * SAMPLE_RATE_HZ)]
+                gain = soundtrack.turn_gain(
+                    voice.size, start=start, end=end, offset_s=shot.starts_at_s
+                )
+                parts.append(soundtrack.Part(voice * gain, shot.starts_at_s, actor.mark.x))
+        bed = None if self._screen is None else self._screen.sound(self._plan.seconds)
+        return soundtrack.mix(
+            parts, seconds=self._plan.seconds, ambience=self._scene.ambience,
+            seed=self._plan.seed, bed=bed,
+        )  # fmt: skip
