@@ -15,6 +15,5 @@ app.autodiscover_tasks(
         "rights.settlement",
         "rights.takedowns",
         "provenance.renders",
-        "provenance.reports",
     ]
 )

@@ -58,16 +58,16 @@ def _run(arguments: argparse.Namespace, display: Display, stack: contextlib.Exit
         _manage("provision", "--verbosity", "0")
     with display.step("keys and certificates (development only)"):
         _manage("make_certificates")
-        vkeys = _manage("log_vkey").split()
+        log_vkey = _manage("log_vkey").strip()
     at = programs.addresses(var=var)
     supervisor = stack.enter_context(
         Supervisor(folder=var / "run", working_folder=PROJECT_DIR).watching()
     )
     stack.callback(lambda: database.addresses_file().unlink(missing_ok=True))
     with display.step("witness, time-stamp authority, stand-in for Stripe"):
-        witness = programs.witness(at, var=var, log_vkey=vkeys[0])
+        witness = programs.witness(at, var=var, log_vkey=log_vkey)
         supervisor.start(witness, programs.tsa(at), programs.stripe(at, var=var))
-        witness_vkey = (var / "witness" / "key.vkey").read_text().strip()
+        witness_vkey = programs.witness_vkey(at)
     environment = programs.service_environment(at, witness_vkey=witness_vkey)
     with display.step("web, sequencer, relay, tasks, gpu_worker"):
         supervisor.start(

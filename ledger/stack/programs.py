@@ -83,6 +83,12 @@ def witness(at: Mapping[str, str], *, var: Path, log_vkey: str) -> Program:
     return Program("witness", command, _plain(), _listens(at["witness"]))
 
 
+def witness_vkey(at: Mapping[str, str]) -> str:
+    """Return the running witness's verifier key, as it answers it."""
+    with urllib.request.urlopen(f"http://{at['witness']}/vkey", timeout=PROBE_TIMEOUT_S) as answer:
+        return str(answer.read(1024).decode().strip())
+
+
 def web(at: Mapping[str, str], environment: Mapping[str, str]) -> Program:
     """The web server: gunicorn, 2 processes of 4 threads."""
     command = [
