@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -51,7 +51,7 @@ def parse(pem: bytes, *, most: int = CHAIN_LENGTH_MAX) -> tuple[x509.Certificate
         raise CertificateMalformed from exc
     if len(found) > most:
         raise CertificateMalformed(certificates=len(found), limit=most)
-    return found
+    return _readable(found)
 
 
 def parse_chain(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
@@ -59,7 +59,7 @@ def parse_chain(ders: Sequence[bytes]) -> tuple[x509.Certificate, ...]:
     if not 0 < len(ders) <= CHAIN_LENGTH_MAX:
         raise CertificateMalformed(certificates=len(ders), limit=CHAIN_LENGTH_MAX)
     try:
-        return tuple(x509.load_der_x509_certificate(der) for der in ders)
+        return _readable(tuple(x509.load_der_x509_certificate(der) for der in ders))
     except ValueError as exc:
         raise CertificateMalformed from exc
 
@@ -112,6 +112,17 @@ def common_name(name: x509.Name) -> str:
     return str(found[0].value) if found else ""
 
 
+def _readable(found: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:
+    """Return them once all parts that are parsed late have been: a hostile file brings its own."""
+    try:
+        for certificate in found:
+            _ = certificate.subject, certificate.issuer, certificate.extensions
+            certificate.public_key()
+    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm) as exc:
+        raise CertificateMalformed from exc
+    return found
+
+
 def _leaf(chain: Sequence[x509.Certificate]) -> x509.Certificate:
     if not chain:
         raise CertificateMalformed
@@ -139,8 +150,6 @@ def _extension(
         return certificate.extensions.get_extension_for_class(kind)
     except x509.ExtensionNotFound:
         return None
-    except (ValueError, x509.DuplicateExtension) as exc:
-        raise CertificateMalformed(serial=certificate.serial_number) from exc
 
 
 def _is_authority(certificate: x509.Certificate) -> bool:

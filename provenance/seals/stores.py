@@ -169,6 +169,8 @@ def _from_jpeg(file: BinaryIO, end: int) -> bytes:
         marker, size = struct.unpack(">HH", file.read(4))
         if marker == 0xFFDA or not 0xFF01 <= marker <= 0xFFFE:
             break
+        if size < 2:
+            raise ManifestMalformed(part="container")
         body = file.read(size - 2)
         if marker == 0xFFEB and body[:2] == b"JP" and len(body) > 16 and body[12:16] == b"jumb":
             first = struct.unpack(">I", body[4:8])[0] == 1

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from provenance.seals import certificates
-from provenance.seals.errors import ManifestMalformed, TimeStampRefused
+from provenance.seals.errors import CertificateRefused, ManifestMalformed, TimeStampRefused
 
 REQUEST_SIZE_BYTES_MAX = 4096
 TOKEN_SIZE_BYTES_MAX = 64 * 1024
@@ -175,10 +175,14 @@ def read_token(data: bytes) -> TimeStamp:
         at = statement["gen_time"].native
         signer = signed["signer_infos"][0]["sid"].chosen
         inside = [choice.chosen.dump() for choice in signed["certificates"]]
-        serial = int(signer["serial_number"].native)
+        chain = _from(int(signer["serial_number"].native), certificates.parse_chain(inside))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError) as exc:
         raise ManifestMalformed(part="time-stamp") from exc
-    return TimeStamp(at=at, chain=_from(serial, certificates.parse_chain(inside)))
+    except CertificateRefused as exc:
+        raise ManifestMalformed(part="time-stamp") from exc
+    if not isinstance(at, datetime):
+        raise ManifestMalformed(part="time-stamp")
+    return TimeStamp(at=at, chain=chain)
 
 
 def _from(serial: int, found: Sequence[x509.Certificate]) -> tuple[x509.Certificate, ...]:
