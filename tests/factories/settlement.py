@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from django.utils import timezone
 from ledger.accounts.models import Account
 from ledger.consent.models import Use
 from ledger.consent.rules import FeeDue
+from ledger.log.models import StagedEntry
 from rights.licences import actions as licences
 from rights.licences.models import Licence
 from rights.settlement import payees, payments
@@ -178,6 +180,12 @@ def world(folder: Path, *, webhook_url: str | None = None) -> Iterator[World]:
         webhook_secret=WEBHOOK_SECRET,
     ) as stand_in:
         yield World(stand_in.base_url)
+
+
+def logged() -> list[str]:
+    """Return the types of the entries staged so far, oldest first."""
+    rows = StagedEntry.objects.order_by("sequence").values_list("data", flat=True)
+    return [json.loads(bytes(data))["type"] for data in rows]
 
 
 def account_of(licence: Licence) -> UUID:
