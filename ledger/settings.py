@@ -153,6 +153,7 @@ REST_FRAMEWORK = {
     "DEFAULT_THROTTLE_RATES": {
         "anon": env.str("RATE_LIMIT_ANON", default="600/min"),
         "user": env.str("RATE_LIMIT_USER", default="6000/min"),
+        "lookup": env.str("RATE_LIMIT_LOOKUP", default="30/min"),
         "sign-in-address": env.str("RATE_LIMIT_SIGN_IN_ADDRESS", default="60/min"),
         "sign-in-email": env.str("RATE_LIMIT_SIGN_IN_EMAIL", default="20/min"),
     },
@@ -257,6 +258,7 @@ TSA_URL = env.str("TSA_URL", default="")
 
 # Marks.
 MARK_KEYS_DIR = Path(env.str("MARK_KEYS_DIR", default=str(KEYS_DIR / "marks")))
+LOOKUP_SIZE_BYTES_MAX = env.int("LOOKUP_SIZE_BYTES_MAX", default=256 * 1024 * 1024)
 MARK_SERVICE_NAME = env.str("MARK_SERVICE_NAME", default="Countersign")  # On the visible mark.
 
 # Money.
