@@ -203,9 +203,15 @@ def _new_recording(sha256: bytes, print_: bytes) -> Check:
             most, batch = max(most, fingerprint.sameness(print_, batch).max()), []
     if batch:
         most = max(most, fingerprint.sameness(print_, batch).max())
-    verdict = Verdict.FAIL if most >= fingerprint.SAME_SHARE_MIN else Verdict.PASS
-    detail = "it shows what an earlier one shows" if verdict == Verdict.FAIL else ""
-    return Check("new-recording", verdict, detail=detail, measured=round(float(most), 3))
+    return _likeness_to_earlier(round(float(most), 3))
+
+
+def _likeness_to_earlier(share: float) -> Check:
+    if share >= fingerprint.SAME_SHARE_MIN:
+        detail = "it shows what an earlier recording shows"
+        return Check("new-recording", Verdict.FAIL, detail=detail, measured=share)
+    alike = share >= fingerprint.ALIKE_SHARE_MIN
+    return Check("new-recording", Verdict.UNSURE if alike else Verdict.PASS, measured=share)
 
 
 def _keep_and_accept(

@@ -167,12 +167,11 @@ class _FaceFinder:
         self._profile = cv2.CascadeClassifier(folder + "haarcascade_profileface.xml")
 
     def look(self, luma: NDArray[np.uint8], at_s: float) -> Sample:
-        even = cv2.equalizeHist(luma)
         return Sample(
             at_s=round(at_s, 3),
-            frontal=_sureness(self._frontal, even),
-            left=_sureness(self._profile, cv2.flip(even, 1)),
-            right=_sureness(self._profile, even),
+            frontal=_sureness(self._frontal, luma),
+            left=_sureness(self._profile, cv2.flip(luma, 1)),
+            right=_sureness(self._profile, luma),
         )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.accounts.models import Account
 from ledger.cameos import challenge as challenges
+from ledger.cameos import fingerprint
 from ledger.cameos.challenge import Challenge
 from ledger.cameos.models import Cameo, Capture, Enrolment, Terms
 from script.story.people import film
@@ -66,7 +67,7 @@ def capture(of: Enrolment | None = None, **fields: Any) -> Capture:
         "path": f"captures/{secrets.token_hex(16)}.csf",
         "format": "mp4",
         "sha256": secrets.token_bytes(32),
-        "fingerprint": secrets.token_bytes(192),
+        "fingerprint": secrets.token_bytes(fingerprint.SIZE_BYTES),
         "size_bytes": 1_000,
         "seconds": 12.0,
         "width_px": 960,

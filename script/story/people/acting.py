@@ -47,7 +47,8 @@ def moments(challenge: Mapping[str, Any], jaw: Samples, *, seed: int) -> list[Mo
     source = random.Random(seed)  # Blinking is no secret.
     count = round(seconds(challenge) * FPS)
     yaws, blinks = _yaws(challenge, count), _blinks(count, source)
-    phase = source.random() * 6
+    phase, slow, wide = source.random() * 6, source.uniform(0.6, 1.1), source.uniform(3, 9)
+    place = source.uniform(-14, 14)
     found = []
     for frame in range(count):
         at = frame / FPS
@@ -57,9 +58,9 @@ def moments(challenge: Mapping[str, Any], jaw: Samples, *, seed: int) -> list[Mo
                 yaw_step=yaws[frame],
                 mouth_step=round(float(jaw[hop]) * MOUTH_STEPS),
                 blink=blinks[frame],
-                shift_x_px=3.0 * math.sin(0.9 * at + phase),
+                shift_x_px=place + wide * math.sin(slow * at + phase),
                 shift_y_px=2.0 * math.sin(1.9 * at + 2 * phase) - 3.0 * float(jaw[hop]) ** 2,
-                roll_degrees=0.9 * math.sin(0.7 * at + 3 * phase),
+                roll_degrees=1.2 * math.sin(0.8 * slow * at + 3 * phase),
             )
         )
     return found

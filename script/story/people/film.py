@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -35,7 +36,8 @@ def film(person: str, challenge: Mapping[str, Any], target: Path) -> None:
         KeyError: nobody is drawn by this name, or the challenge lacks a member.
     """
     look = looks.PEOPLE[person]
-    seed = int.from_bytes(hashlib.sha256(person.encode()).digest()[:4], "big")
+    told = f"{person} {json.dumps(challenge, sort_keys=True)}"
+    seed = int.from_bytes(hashlib.sha256(told.encode()).digest()[:4], "big")
     words, starts_s, ends_s = acting.speaking(challenge)
     length_s = acting.seconds(challenge)
     speech = voice.speak(
