@@ -195,6 +195,7 @@ CONSENT_USE_OBSERVERS = [
 ]
 OUTBOX_HANDLERS = {
     "consent.tightened": "ledger.consent.tasks.recheck",
+    "consent.act": "ledger.consent.tasks.carry_act",
     "licence.authorised": "provenance.renders.tasks.dispatch",
     "licence.void": "rights.settlement.tasks.void",
     "licence.capture": "rights.settlement.tasks.capture",
@@ -212,6 +213,7 @@ OUTBOX_HANDLERS = {
     "clock.approvals": "ledger.consent.tasks.close_approvals",
     "clock.licences": "rights.settlement.tasks.lapse",
     "clock.housekeeping": "ledger.outbox.tasks.housekeep",
+    "clock.destructions": "ledger.cameos.tasks.destroy_due",
 }
 # Topics that the relay owes by the clock: every so many seconds.
 PERIODIC_TOPICS = {
@@ -219,6 +221,7 @@ PERIODIC_TOPICS = {
     "clock.approvals": 60,
     "clock.licences": 60,
     "clock.housekeeping": 3600,
+    "clock.destructions": 3600,
 }
 
 # Keys. Each is a file under VAR_DIR/keys in development, created on first use, 0600.

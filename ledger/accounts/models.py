@@ -61,7 +61,12 @@ class Account(AbstractBaseUser, PermissionsMixin):
             models.CheckConstraint(
                 name="account_handle_is_plain", condition=Q(handle__regex=r"^[a-z0-9_]{3,30}$")
             ),
+            models.CheckConstraint(
+                name="account_state_is_known",
+                condition=Q(state__in=("active", "suspended", "closed")),
+            ),
         )
+        permissions = (("suspend_account", "Can suspend and reinstate accounts"),)
 
     def __str__(self) -> str:
         return f"@{self.handle}"
@@ -123,6 +128,11 @@ class Guardianship(models.Model):
         constraints = (
             models.CheckConstraint(
                 name="guardianship_is_of_someone_else", condition=~Q(guardian=F("minor"))
+            ),
+            models.UniqueConstraint(
+                name="guardianship_is_once_at_a_time",
+                fields=("guardian", "minor"),
+                condition=Q(ends_at__isnull=True),
             ),
             models.CheckConstraint(
                 name="guardianship_ends_after_it_starts",

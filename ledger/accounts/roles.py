@@ -34,7 +34,8 @@ ROLES: dict[str, tuple[str, ...]] = {
     "moderator": (
         "ledger.view_cameo",
         "ledger.view_enrolment",
-        "ledger.change_enrolment",
+        "ledger.review_enrolment",
+        "ledger.view_capture",
         "provenance.view_render",
         "rights.view_optout",
         "rights.change_optout",
@@ -47,7 +48,12 @@ ROLES: dict[str, tuple[str, ...]] = {
         "rights.change_takedowncase",
         "rights.add_rightsholder",
     ),
-    "support": ("ledger.view_account", "ledger.view_notification"),
+    "support": (
+        "ledger.view_account",
+        "ledger.view_guardianship",
+        "ledger.view_notification",
+        "ledger.suspend_account",
+    ),
     "operator": (
         "ledger.view_outboxmessage",
         "ledger.view_checkpoint",

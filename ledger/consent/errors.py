@@ -1,5 +1,7 @@
 """What can be refused about grants, uses, holds and relations."""
 
+from __future__ import annotations
+
 from ledger.errors import Conflict, Malformed, NotFound, Refused
 
 
@@ -50,11 +52,6 @@ class GrantAlreadyConfirmed(Conflict):
     title = "The grant was confirmed before."
 
 
-class NotCoOwner(NotFound):
-    code = "use-not-found"
-    title = "There is no such use for you."
-
-
 class AlreadyLocked(Conflict):
     code = "remix-already-locked"
     title = "You have locked it against remix already."
@@ -63,11 +60,6 @@ class AlreadyLocked(Conflict):
 class NothingToApprove(Conflict):
     code = "nothing-to-approve"
     title = "No draft of it waits for your answer."
-
-
-class AccountNotFound(NotFound):
-    code = "account-not-found"
-    title = "There is no such account."
 
 
 class RelationUnusable(Malformed):
@@ -83,6 +75,11 @@ class HoldNotFound(NotFound):
 class GuardianshipUnusable(Malformed):
     code = "guardianship-unusable"
     title = "A guardian is an adult, and the guarded account is a minor's."
+
+
+class GuardianshipNotFound(NotFound):
+    code = "guardianship-not-found"
+    title = "There is no such guardianship in force."
 
 
 class LineageMoved(Conflict):

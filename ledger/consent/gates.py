@@ -6,7 +6,8 @@ ancestor; exclusive on the use itself. Only then does it read the facts, decide,
 its log entry. What is immutable (a use's requester, cast and parent) may be read before the locks.
 
 A denial does not raise: it ends the use (`denied`), gives back what was reserved, tells the observers, and
-is returned, so that it commits. A gate on a use that has ended already returns its end, and does nothing.
+is returned, so that it commits; the observers learn that it was a denial and not why. A gate on a use that
+has ended already returns its end, and does nothing.
 
 Locks: one statement a gate. Failure: a gate that cannot read a fact denies with `unavailable`.
 """
@@ -14,7 +15,7 @@ Locks: one statement a gate. Failure: a gate that cannot read a fact denies with
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from uuid import UUID, uuid4
@@ -28,6 +29,13 @@ from ledger.consent.models import Decision, Gate, Reservation, Use, UseCast
 from ledger.consent.rules import Effect, FeeDue, Finding
 from ledger.db import step
 from ledger.log import actions as log
+
+# What a permit at a gate is called in the log.
+EVENTS = {
+    Gate.REQUEST: "use.requested",
+    Gate.DISPATCH: "use.dispatched",
+    Gate.RELEASE: "use.released",
+}
 
 
 @dataclass(frozen=True)
@@ -64,12 +72,18 @@ def request(
     """Decide a new use, record it, and reserve what is counted.
 
     Args:
-        cast: every cameo in it, those kept from the parent included; no cameo twice.
+        cast: every cameo in it, those kept from the parent included; twice counts once.
         seconds: the length asked for.
         texts: prompt, title, captions, file names: screened at every gate.
         territories: ISO 3166-1 alpha-2; empty is everywhere.
+
+    Raises:
+        UseNotFound: there is no use with the parent's id.
     """
+    cast = tuple(dict.fromkeys(cast))
     ancestors = queries.ancestor_ids(parent_id=parent_id)
+    if parent_id is not None and not ancestors:
+        raise UseNotFound(use_id=parent_id)
     _lock(use_id, requester.id, cast, ancestors)
     requester = Account.objects.get(id=requester.id)  # As it stands under the lock.
     queries.lock_counted(cast=cast, requester_id=requester.id)
@@ -92,7 +106,7 @@ def request(
         for cameo_id in cast
         if cameo_id in known
     )
-    return _decide(use, Gate.REQUEST, requester, tuple(cast), ancestors, at)
+    return _decide(use, Gate.REQUEST, requester, cast, ancestors, at)
 
 
 @step
@@ -181,6 +195,7 @@ def _again(use_id: UUID, gate: Gate, at: datetime) -> Decided:
         return Decided(use_id, None, None, Effect.DENY, (ended,))
     if gate == Gate.RELEASE and use.state != Use.State.DISPATCHED:
         raise UseEnded(use_id=use_id, state=use.state)
+    queries.lock_counted(cast=cast, requester_id=use.requester_id)
     return _decide(use, gate, use.requester, cast, ancestors, at)
 
 
@@ -247,23 +262,27 @@ def _decide(
         effect=decision.effect.value,
         findings=stored.to_json(decision.findings),
         obligations=stored.to_json(decision.fees_due),
-        facts={"question": stored.to_json(question), "facts": stored.to_json(facts)},
+        # The texts are the use's own, and never change: a decision holds ids and terms, no words.
+        facts={
+            "question": stored.to_json(replace(question, texts=())),
+            "facts": stored.to_json(facts),
+        },
         log_entry_id=entry_id,
         decided_at=at,
     )
     if decision.effect is Effect.PERMIT:
         _record_permit(use, gate, facts, decision, at)
+    else:
+        finish(use, state=Use.State.DENIED, code=rules.UNNAMED, at=at)
+    # Under the service's key: its subject could read there who denied, and why.
     log.stage(
         type="consent.decided",
         at=at,
-        subject_id=requester.id,
-        rows=[row, use, *use.cast.order_by("id"), *use.reservations.order_by("id")],
+        subject_id=None,
+        rows=[row, *use.cast.order_by("id")],
         public={"gate": gate.value, "effect": decision.effect.value},
         entry_id=entry_id,
     )
-    if decision.effect is Effect.DENY:
-        code = next(f.code for f in decision.findings if f.effect is Effect.DENY)
-        finish(use, state=Use.State.DENIED, code=code, at=at)
     return Decided(
         use_id=use.id,
         decision_id=row.id,
@@ -302,31 +321,44 @@ def _read(
 def _record_permit(
     use: Use, gate: Gate, facts: rules.Facts, decision: rules.Decision, at: datetime
 ) -> None:
+    """Note what each cameo was permitted under, count it, and move the use."""
     for cameo in facts.cameos:
         UseCast.objects.filter(use=use, cameo_id=cameo.id).update(
             epoch=cameo.epoch,
             terms_id=cameo.terms.id if cameo.terms else None,
             grant_id=decision.grants.get(cameo.id),
         )
-    if gate == Gate.REQUEST:
-        Reservation.objects.bulk_create(
-            Reservation(
-                use=use,
-                cameo_id=cameo.id,
-                grant_id=decision.grants.get(cameo.id),
-                created_at=at,
-            )
-            for cameo in facts.cameos
-            if cameo.owner_id != use.requester_id
-        )
-    elif gate == Gate.DISPATCH:
+    _reserve(use, facts, decision, at)
+    event = gate.value
+    if gate == Gate.DISPATCH:
         use.state, use.state_at = Use.State.DISPATCHED, at
-        use.save(update_fields=["state", "state_at"])
-    elif decision.awaiting_approval:
-        if use.approval_asked_at is None:
-            use.approval_asked_at = at
-            use.save(update_fields=["approval_asked_at"])
-    else:
+    elif gate == Gate.RELEASE and decision.awaiting_approval:
+        event = "use.draft-shown"
+        use.approval_asked_at = use.approval_asked_at or at
+    elif gate == Gate.RELEASE:
         use.state, use.state_at = Use.State.RELEASED, at
-        use.save(update_fields=["state", "state_at"])
         use.reservations.filter(state=Reservation.State.HELD).update(state=Reservation.State.KEPT)
+    use.save(update_fields=["state", "state_at", "approval_asked_at"])
+    log.stage(
+        type=event,
+        at=at,
+        subject_id=use.requester_id,
+        rows=[use, *use.reservations.order_by("id")],
+    )
+
+
+def _reserve(use: Use, facts: rules.Facts, decision: rules.Decision, at: datetime) -> None:
+    """Reserve one use of each other person's cameo under the grant that permits it now.
+
+    The grant may be another one than at the gate before: that one's use is given back by this.
+    """
+    held = {row.cameo_id: row for row in use.reservations.all()}
+    for cameo in facts.cameos:
+        if cameo.owner_id == use.requester_id:
+            continue
+        grant_id = decision.grants.get(cameo.id)
+        row = held.get(cameo.id)
+        if row is None:
+            Reservation.objects.create(use=use, cameo_id=cameo.id, grant_id=grant_id, created_at=at)
+        elif row.grant_id != grant_id:
+            Reservation.objects.filter(id=row.id).update(grant_id=grant_id)

@@ -7,10 +7,12 @@ from uuid import UUID
 
 from ledger import db
 from ledger.cameos import epochs
+from ledger.consent import queries
 from ledger.consent.errors import HoldNotFound
-from ledger.consent.models import Hold
+from ledger.consent.models import Hold, Use, UseCast
 from ledger.db import step
 from ledger.log import actions as log
+from ledger.outbox import actions as outbox
 
 
 @step
@@ -22,7 +24,10 @@ def place(
     use_id: UUID | None = None,
     cameo_id: UUID | None = None,
 ) -> Hold:
-    """Hold one cameo or one use from `at` on: nothing of it is shown, made or remixed."""
+    """Hold one cameo or one use from `at` on: nothing of it is shown, made or remixed.
+
+    Work in flight that rests on it is decided again, and cancelled.
+    """
     db.lock(exclusive=[db.cameo(cameo_id) if cameo_id else db.use(use_id or UUID(int=0))])
     hold = Hold.objects.create(
         use_id=use_id, cameo_id=cameo_id, ground=ground, case_id=case_id, starts_at=at
@@ -30,6 +35,8 @@ def place(
     log.stage(type="hold.placed", at=at, subject_id=None, rows=[hold], public={"ground": ground})
     if cameo_id is not None:
         epochs.tighten(cameo_ids=[cameo_id], cause="hold.placed", at=at)
+    elif use_id is not None:
+        _recheck_below(use_id, at=at)
     return hold
 
 
@@ -51,3 +58,12 @@ def lift(*, hold_id: UUID, at: datetime) -> Hold:
     hold.save(update_fields=["ends_at"])
     log.stage(type="hold.lifted", at=at, subject_id=None, rows=[hold])
     return hold
+
+
+def _recheck_below(use_id: UUID, *, at: datetime) -> None:
+    """Owe the check of open uses that are, or descend from, a use that was held."""
+    tree = queries.descendant_ids(use_ids=[use_id])
+    rows = UseCast.objects.filter(use_id__in=tree, use__state__in=Use.OPEN)
+    cameo_ids = sorted({str(each) for each in rows.values_list("cameo_id", flat=True)})
+    if cameo_ids:
+        outbox.enqueue(topic=epochs.TOPIC, payload={"cameo_ids": cameo_ids}, at=at)

@@ -28,6 +28,8 @@ class Grant(models.Model):
     renders_per_day_max = models.PositiveIntegerField(null=True)
     seconds_max = models.PositiveIntegerField(null=True)
     territories = ArrayField(models.TextField(), default=list)
+    # Of a minor's cameo: in force once the minor and a guardian have both given it.
+    needs_confirmation = models.BooleanField(default=False)
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)  # Exclusive; NULL means until revoked.
     created_at = models.DateTimeField()
@@ -48,6 +50,11 @@ class Grant(models.Model):
         )
         indexes = (models.Index(fields=("cameo", "grantee"), name="grant_by_cameo_and_grantee"),)
         triggers = (pgtrigger.Protect(name="grants_are_insert_only", operation=INSERT_ONLY),)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether it needs no second yes, or has it. A query where `confirmation` is not joined."""
+        return not self.needs_confirmation or hasattr(self, "confirmation")
 
 
 class GrantConfirmation(models.Model):

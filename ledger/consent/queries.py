@@ -101,7 +101,7 @@ def facts(
     )
     blocks = _blocks(requester.id, owner_ids)
     holds = _holds(cast, [*ancestors, *([use_id] if use_id else [])])
-    grants = _grants(requester.id, cast, use_id, question.at, minors=_minors(rows, question.at))
+    grants = _grants(requester.id, cast, use_id, question.at)
     used, used_today = _used(cast, use_id, question.at)
     approvals = dict(Approval.objects.filter(use_id=use_id).values_list("cameo_id", "is_approved"))
     parent_id = ancestors[0] if ancestors else None
@@ -168,12 +168,8 @@ def _terms(row: cameos.Terms) -> rules.Terms:
     )
 
 
-def _minors(rows: dict[UUID, cameos.Cameo], at: datetime) -> set[UUID]:
-    return {identity for identity, row in rows.items() if row.owner.is_minor(at=at)}
-
-
 def _grants(
-    requester_id: UUID, cast: Sequence[UUID], use_id: UUID | None, at: datetime, minors: set[UUID]
+    requester_id: UUID, cast: Sequence[UUID], use_id: UUID | None, at: datetime
 ) -> dict[UUID, list[rules.GrantFacts]]:
     """Return the requester's grants by cameo. What this use reserved itself is not counted as used."""
     counted = ~Q(reservations__use_id=use_id) & Q(reservations__state__in=("held", "kept"))
@@ -205,7 +201,7 @@ def _grants(
                 starts_at=row.starts_at,
                 ends_at=row.ends_at,
                 revoked_at=revocation.effective_at if revocation else None,
-                is_confirmed=row.cameo_id not in minors or hasattr(row, "confirmation"),
+                is_confirmed=row.is_confirmed,
                 used=row.used,
                 used_today=row.used_today,
             )

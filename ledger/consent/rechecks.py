@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from ledger.cameos import epochs
 from ledger.consent import gates
 from ledger.consent.models import Use
 from ledger.db import use_case
+from ledger.outbox import actions as outbox
 
 CLOSED_AT_ONCE_MAX = 500
 
@@ -20,6 +23,13 @@ def recheck(*, use_id: UUID, at: datetime) -> bool:
         return False
     gates.finish(use, state=Use.State.CANCELLED, code="consent-withdrawn", at=at)
     return True
+
+
+@use_case
+def go_on(*, cameo_ids: Sequence[str], after: UUID, at: datetime) -> None:
+    """Owe the check of the open uses behind `after`."""
+    payload = {"cameo_ids": list(cameo_ids), "after": str(after)}
+    outbox.enqueue(topic=epochs.TOPIC, payload=payload, at=at)
 
 
 def close_unanswered(*, before: datetime, at: datetime) -> int:

@@ -10,12 +10,15 @@ from datetime import datetime
 from uuid import UUID
 
 from ledger import db
+from ledger.accounts.errors import AccountNotFound
 from ledger.accounts.models import Account, Block, Follow, Guardianship
 from ledger.cameos import epochs
 from ledger.cameos.models import Cameo
-from ledger.consent.errors import AccountNotFound, GuardianshipUnusable, RelationUnusable
-from ledger.db import use_case
+from ledger.consent.errors import GuardianshipNotFound, GuardianshipUnusable, RelationUnusable
+from ledger.consent.models import Use, UseCast
+from ledger.db import refusing, use_case
 from ledger.log import actions as log
+from ledger.outbox import actions as outbox
 
 
 @use_case
@@ -114,21 +117,41 @@ def start_guardianship(*, guardian_id: UUID, minor_id: UUID, at: datetime) -> Gu
     minor = Account.objects.get(id=minor_id)
     if guardian.is_minor(at=at) or not minor.is_minor(at=at):
         raise GuardianshipUnusable(guardian_id=guardian_id, minor_id=minor_id)
-    row = Guardianship.objects.create(guardian=guardian, minor=minor, starts_at=at)
+    with refusing(guardianship_is_once_at_a_time=GuardianshipUnusable(minor_id=minor_id)):
+        row = Guardianship.objects.create(guardian=guardian, minor=minor, starts_at=at)
     log.stage(type="guardianship.started", at=at, subject_id=minor_id, rows=[row])
     return row
 
 
+@use_case
+def end_guardianship(*, guardianship_id: UUID, at: datetime) -> Guardianship:
+    """End a guardianship. What both have granted stays in force, until one of them revokes it.
+
+    Raises:
+        GuardianshipNotFound: there is none in force with that id.
+    """
+    row = Guardianship.objects.select_related("guardian").filter(id=guardianship_id).first()
+    if row is None:
+        raise GuardianshipNotFound(guardianship_id=guardianship_id)
+    cameo_ids = _lock(row.guardian, row.minor_id)
+    row.refresh_from_db(fields=["ends_at"])
+    if row.ends_at is not None:
+        raise GuardianshipNotFound(guardianship_id=guardianship_id)
+    row.ends_at = at
+    row.save(update_fields=["ends_at"])
+    log.stage(type="guardianship.ended", at=at, subject_id=row.minor_id, rows=[row])
+    epochs.tighten(cameo_ids=cameo_ids, cause="guardianship.ended", at=at)
+    return row
+
+
 def _set_state(account_id: UUID, state: str, *, by: Account, reason: str, at: datetime) -> Account:
-    found = Cameo.objects.filter(owner_id=account_id).values_list("id", flat=True)
-    in_use = Cameo.objects.filter(
-        uses__use__requester_id=account_id, uses__use__state__in=("requested", "dispatched")
-    ).values_list("id", flat=True)
-    cameo_ids = sorted({*found, *in_use})
-    db.lock(exclusive=[db.account(account_id), *map(db.cameo, cameo_ids)])
+    own = list(Cameo.objects.filter(owner_id=account_id).values_list("id", flat=True))
+    db.lock(exclusive=[db.account(account_id), *map(db.cameo, own)])
     account = Account.objects.filter(id=account_id).first()
     if account is None:
         raise AccountNotFound(account_id=account_id)
+    if account.state == state:
+        return account
     account.state = state
     account.save(update_fields=["state"])
     log.stage(
@@ -139,8 +162,17 @@ def _set_state(account_id: UUID, state: str, *, by: Account, reason: str, at: da
         details={"by": str(by.id), "reason": reason},
     )
     if state != Account.State.ACTIVE:
-        epochs.tighten(cameo_ids=cameo_ids, cause=f"account.{state}", at=at)
+        epochs.tighten(cameo_ids=own, cause=f"account.{state}", at=at)
+        _recheck_requested_by(account_id, at=at)
     return account
+
+
+def _recheck_requested_by(account_id: UUID, *, at: datetime) -> None:
+    """Owe the check of the account's own open uses: other people's cameos, so no epoch of theirs."""
+    asked = UseCast.objects.filter(use__requester_id=account_id, use__state__in=Use.OPEN)
+    cameo_ids = sorted({str(each) for each in asked.values_list("cameo_id", flat=True)})
+    if cameo_ids:
+        outbox.enqueue(topic=epochs.TOPIC, payload={"cameo_ids": cameo_ids}, at=at)
 
 
 def _lock(by: Account, account_id: UUID) -> list[UUID]:

@@ -26,6 +26,8 @@ NEVER_ALLOWED = "sexual"
 PERSONAL = "personal"
 # What a requester may know of a denial when others are in the cast.
 UNNAMED = "consent-denied"
+# Findings about the use that tell what some other person did: to it, or to an ancestor.
+OTHERS_DOING = ("hold-", "ancestor-", "remix-locked")
 
 
 class Effect(StrEnum):
@@ -208,7 +210,7 @@ def decide(question: Question, facts: Facts) -> Decision:
         findings += _approval(question, cameo, basis, awaiting)
     denied = any(finding.effect is Effect.DENY for finding in findings)
     return Decision(
-        effect=Effect.DENY if denied or not facts.cameos else Effect.PERMIT,
+        effect=Effect.DENY if denied else Effect.PERMIT,
         findings=tuple(findings),
         fees_due=() if denied else tuple(fees),
         awaiting_approval=() if denied else tuple(awaiting),
@@ -216,17 +218,26 @@ def decide(question: Question, facts: Facts) -> Decision:
     )
 
 
-def for_requester(decision_findings: Sequence[Finding], *, own: frozenset[UUID]) -> list[Finding]:
-    """Return what the requester may know: the use's own findings, their own cameo's, and no more.
+def for_reader(findings: Sequence[Finding], *, own: frozenset[UUID]) -> list[Finding]:
+    """Return what a co-owner may know: what is about the use itself, or about one's own cameos.
 
-    With somebody else in the cast a denial is one unnamed `consent-denied`, so that nobody can learn
-    who denied, or why.
+    What others' consent came to is hidden, a permit as much as a denial, and so is what others did to
+    the use or to what it descends from. Where something hidden denies, one unnamed `consent-denied`
+    stands for all of it, so that nobody can learn who denied, or why.
+
+    Source: docs/spec/consent.md, "The privacy of a refusal".
     """
-    shown = [f for f in decision_findings if f.cameo_id is None or f.cameo_id in own]
-    hidden = [f for f in decision_findings if f not in shown and f.effect is Effect.DENY]
-    if hidden:
+    shown = [finding for finding in findings if _is_open_to(finding, own)]
+    hidden = [finding for finding in findings if finding not in shown]
+    if any(finding.effect is Effect.DENY for finding in hidden):
         shown.append(Finding(Effect.DENY, UNNAMED, None, None))
     return shown
+
+
+def _is_open_to(finding: Finding, own: frozenset[UUID]) -> bool:
+    if finding.cameo_id is not None:
+        return finding.cameo_id in own
+    return not finding.code.startswith(OTHERS_DOING)
 
 
 def _deny(code: str, row_id: UUID | None, cameo_id: UUID | None) -> Finding:
@@ -235,6 +246,8 @@ def _deny(code: str, row_id: UUID | None, cameo_id: UUID | None) -> Finding:
 
 def _of_the_use(question: Question, facts: Facts) -> Iterator[Finding]:
     """Steps 1, 4, 5, 7 and 8 as far as they are about no one cameo."""
+    if not facts.cameos and not facts.missing_cameo_ids:
+        yield _deny("cast-empty", None, None)
     for hold in facts.holds:
         yield _deny(f"hold-{hold.code}", hold.id, None)
     for cameo_id in facts.missing_cameo_ids:
@@ -288,7 +301,7 @@ def _reach(question: Question, cameo: CameoFacts, basis: _Basis | None) -> Itera
 
 
 def _best_basis(question: Question, cameo: CameoFacts) -> _Basis | None:
-    """Return the way with the fewest failures; grants before the audience, older before newer."""
+    """Return the way with the fewest failures; then one without a fee; then the older grant."""
     if cameo.owner_id == question.requester_id:
         return _Basis(grant=None, terms=(), failures=(), fee=None)
     if cameo.audience == "self" or cameo.terms is None:
@@ -301,7 +314,7 @@ def _best_basis(question: Question, cameo: CameoFacts) -> _Basis | None:
     mutual = cameo.follows_requester and cameo.is_followed_by_requester
     if cameo.audience == "everyone" or (cameo.audience == "mutuals" and mutual):
         bases.append(_judged(question, cameo, None))
-    return min(bases, key=lambda basis: len(basis.failures), default=None)
+    return min(bases, key=lambda basis: (len(basis.failures), basis.fee is not None), default=None)
 
 
 def _judged(question: Question, cameo: CameoFacts, grant: GrantFacts | None) -> _Basis:

@@ -51,6 +51,8 @@ def _value(hint: Any, data: Any) -> Any:
         return tuple(_value(arguments[0], item) for item in data)
     if dataclasses.is_dataclass(hint):
         return from_json(typing.cast(type[Any], hint), data)
+    if isinstance(hint, type) and issubclass(hint, Enum):
+        return hint(data)
     if hint is datetime:
         return datetime.fromisoformat(data)
     if hint in (UUID, Decimal):

@@ -12,27 +12,30 @@ from uuid import UUID
 import structlog
 from django.db import OperationalError
 
-from ledger.consent import rechecks, uses
+from ledger.consent import rechecks, uses, withdrawals
 from ledger.consent.models import Use
 from ledger.outbox.tasks import Later, handler
 
 logger = structlog.get_logger(__name__)
 
 BATCH = 200
+CHUNKS_AT_ONCE_MAX = 20  # Of an act: then others get their turn.
 
 
 @handler
 def recheck(*, at: datetime, cameo_ids: Sequence[str], after: str = "") -> None:
-    """Decide every open use of these cameos again, and end those that are denied now."""
-    found = (
-        Use.objects.filter(cast__cameo_id__in=[UUID(each) for each in cameo_ids])
-        .filter(state__in=Use.OPEN)
-        .order_by("id")
-        .values_list("id", flat=True)
-        .distinct()
+    """Decide open uses of these cameos again, and end those that are denied now.
+
+    `BATCH` at a time, by id: a further message carries the rest.
+    """
+    found = Use.objects.filter(
+        cast__cameo_id__in=[UUID(each) for each in cameo_ids], state__in=Use.OPEN
     )
+    if after:
+        found = found.filter(id__gt=UUID(after))
+    batch = list(found.order_by("id").values_list("id", flat=True).distinct()[:BATCH])
     failed = 0
-    for use_id in found.iterator(chunk_size=BATCH):
+    for use_id in batch:
         try:
             rechecks.recheck(use_id=use_id, at=at)
         except OperationalError:  # A lock or statement time-out: this use is tried again.
@@ -40,9 +43,34 @@ def recheck(*, at: datetime, cameo_ids: Sequence[str], after: str = "") -> None:
             failed += 1
     if failed:
         raise Later(1.0)
+    if len(batch) == BATCH:
+        rechecks.go_on(cameo_ids=cameo_ids, after=batch[-1], at=at)
 
 
 @handler
 def close_approvals(*, at: datetime) -> None:
     """End drafts that nobody answered in seven days: no answer is a refusal."""
     rechecks.close_unanswered(before=at - uses.APPROVAL_PERIOD, at=at)
+
+
+@handler
+def carry_act(
+    *,
+    at: datetime,
+    root_ids: Sequence[str],
+    kind: str,
+    cameo_ids: Sequence[str],
+    code: str,
+    by_id: str,
+) -> None:
+    """Carry a large act on, chunk by chunk, until nothing is left of it."""
+    act = withdrawals.Act(
+        kind=kind,
+        cameo_ids=frozenset(map(UUID, cameo_ids)),
+        code=code,
+        by_id=UUID(by_id) if by_id else None,
+    )
+    for _ in range(CHUNKS_AT_ONCE_MAX):
+        if withdrawals.carry_some([UUID(each) for each in root_ids], act, at=at) == 0:
+            return
+    raise Later(0.1)

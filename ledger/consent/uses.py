@@ -3,161 +3,129 @@
 Co-owners are the owners of the cast's cameos and the requester. Delete wins: nobody votes for another's
 face. A withdrawn use stays in its descendants' lineage as a tombstone; a descendant stays unless it contains
 the likeness of the one who withdrew.
-
-Locks: the whole tree of descendants exclusive, in one statement, before anything is read. A remix that
-was requested between finding the tree and locking it is seen after, and the act is tried again.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import TypeVar
 from uuid import UUID
 
 from ledger import db
 from ledger.accounts.models import Account
 from ledger.cameos import epochs
 from ledger.cameos.models import Cameo
-from ledger.consent import gates, queries
+from ledger.consent import withdrawals
 from ledger.consent.errors import (
     AlreadyLocked,
     LineageMoved,
-    NotCoOwner,
     NothingToApprove,
     UseNotFound,
 )
 from ledger.consent.models import Approval, RemixLock, Use, UseCast
+from ledger.consent.owners import co_owner_ids, is_co_owner, tell_co_owners
+from ledger.consent.withdrawals import FREEZE, REMOVE, Act, Done, Roots
 from ledger.db import refusing, step, use_case
 from ledger.log import actions as log
-from ledger.notifications import actions as notifications
 from ledger.outbox import actions as outbox
 
+__all__ = ["co_owner_ids", "is_co_owner", "tell_co_owners"]  # Asked of this module by others.
+
 APPROVAL_PERIOD = timedelta(days=7)
+TRIES_MAX = 3
+
+R = TypeVar("R")
 
 
-def co_owner_ids(*, use_id: UUID) -> frozenset[UUID]:
-    """Return the accounts that own a use together: its requester and its cast's owners."""
-    owners = Cameo.objects.filter(uses__use_id=use_id).values_list("owner_id", flat=True)
-    requester = Use.objects.filter(id=use_id).values_list("requester_id", flat=True)
-    return frozenset((*owners, *requester))
+def retrying(act: Callable[[], R]) -> R:
+    """Return what `act`, a whole transaction, returns; try again where the lineage grew under it.
+
+    Raises:
+        LineageMoved: it grew `TRIES_MAX` times.
+    """
+    for _ in range(TRIES_MAX - 1):
+        try:
+            return act()
+        except LineageMoved:
+            continue
+    return act()
 
 
-def is_co_owner(*, use_id: UUID, account_id: UUID) -> bool:
-    """Return whether an account is one of a use's co-owners."""
-    return account_id in co_owner_ids(use_id=use_id)
+def withdraw(*, use_id: UUID, by: Account, reason: str, at: datetime) -> Done:
+    """Withdraw a use, with each descendant that contains the likeness of `by`. Safe to repeat.
+
+    A use that is not released yet is cancelled. A requester without a likeness in it withdraws that
+    use alone; its descendants stay. Remixes of it in flight are cancelled.
+
+    Raises:
+        UseNotFound: it is not there, or `by` is no co-owner of it: these look alike.
+        LineageMoved: it was remixed at the same moment, again and again.
+    """
+    return retrying(lambda: _withdraw(use_id=use_id, by=by, reason=reason, at=at))
 
 
 @use_case
-def withdraw(*, use_id: UUID, by: Account, reason: str, at: datetime) -> list[UUID]:
-    """Withdraw a use, with each descendant that contains the likeness of `by`. Safe to repeat.
-
-    Returns the ids of what was withdrawn now. A requester without a likeness in it withdraws that use
-    alone; its descendants stay.
-
-    Raises:
-        NotCoOwner: `by` is no co-owner of it, or it is not there.
-        LineageMoved: it was remixed at the same moment.
-    """
-    tree = lock_tree([use_id])
-    if not is_co_owner(use_id=use_id, account_id=by.id):
-        raise NotCoOwner(use_id=use_id)
-    own = set(Cameo.objects.filter(owner_id=by.id).values_list("id", flat=True))
+def _withdraw(*, use_id: UUID, by: Account, reason: str, at: datetime) -> Done:
+    roots = withdrawals.lock(lambda: [use_id], always=[use_id])
+    _demand_co_owner(use_id, by)
+    own = frozenset(Cameo.objects.filter(owner_id=by.id).values_list("id", flat=True))
     log.stage(
         type="use.withdrawal",
         at=at,
         subject_id=by.id,
-        details={"use_id": str(use_id), "by": str(by.id), "reason": reason},
+        details={"use_id": str(use_id), "reason": reason},
     )
-    return _withdraw(tree, roots={use_id}, cameo_ids=own, code="withdrawn-by-co-owner", at=at)
+    act = Act(REMOVE, own, code="withdrawn-by-co-owner", by_id=by.id)
+    return withdrawals.carry(roots, act, at=at)
 
 
 @step
-def withdraw_by_case(*, use_id: UUID, case_id: UUID, code: str, at: datetime) -> list[UUID]:
-    """Withdraw what a takedown named, with each descendant that contains anybody of its cast."""
-    tree = lock_lineage(use_id=use_id)
-    cast = set(UseCast.objects.filter(use_id=use_id).values_list("cameo_id", flat=True))
-    return _withdraw(tree, roots={use_id}, cameo_ids=cast, code=code, at=at)
-
-
-@step
-def withdraw_containing(
-    tree: Sequence[UUID], *, roots: Iterable[UUID], cameo_id: UUID, code: str, at: datetime
-) -> list[UUID]:
-    """Withdraw those of `roots` and of their descendants in `tree` that contain a cameo. Locks held."""
-    return _withdraw(tree, roots=set(roots), cameo_ids={cameo_id}, code=code, at=at)
-
-
-@step
-def lock_lineage(*, use_id: UUID) -> list[UUID]:
-    """Take every lock that a hold or a withdrawal by a case needs. Returns the tree of descendants."""
-    return lock_tree([use_id], prohibitions=True)
-
-
-@step
-def lock_tree(
-    use_ids: Sequence[UUID],
-    *,
-    prohibitions: bool = False,
-    also: Iterable[db.Key] = (),
-    roots: Callable[[], Sequence[UUID]] | None = None,
-) -> list[UUID]:
-    """Lock uses and their descendants exclusive, in one statement. Returns them all, by id.
-
-    Args:
-        also: other keys to take exclusive in the same statement.
-        roots: reads the roots again under the locks, where they may have changed.
+def lock_lineage(*, use_id: UUID) -> Roots:
+    """Take every lock that a hold or a withdrawal by a case needs, in one statement.
 
     Raises:
-        LineageMoved: the tree grew between reading and locking it.
+        LineageMoved: it was remixed at the same moment; try the whole transaction again.
     """
-    tree = queries.descendant_ids(use_ids=use_ids)
-    db.lock(
-        exclusive=[
-            *([db.PROHIBITIONS] if prohibitions else []),
-            *map(db.use, (*use_ids, *tree)),
-            *also,
-        ]
+    return withdrawals.lock(lambda: [use_id], also=[db.PROHIBITIONS], always=[use_id])
+
+
+@step
+def withdraw_by_case(*, use_id: UUID, case_id: UUID, code: str, at: datetime) -> Done:
+    """Withdraw what a takedown named, with each descendant that contains anybody of its cast."""
+    roots = lock_lineage(use_id=use_id)
+    cast = frozenset(UseCast.objects.filter(use_id=use_id).values_list("cameo_id", flat=True))
+    log.stage(
+        type="use.withdrawal",
+        at=at,
+        subject_id=None,
+        details={"use_id": str(use_id), "case_id": str(case_id), "code": code},
     )
-    after = queries.descendant_ids(use_ids=roots() if roots else use_ids)
-    if not set(after) <= set(tree):
-        raise LineageMoved
-    return after
+    return withdrawals.carry(roots, Act(REMOVE, cast, code=code, by_id=None), at=at)
 
 
-@use_case
-def lock_remix(*, use_id: UUID, by: Account, at: datetime) -> RemixLock:
+def lock_remix(*, use_id: UUID, by: Account, at: datetime) -> Done:
     """Forbid remixing a use and all that descends from it; remixes in flight are cancelled.
 
     Raises:
-        NotCoOwner: `by` is no co-owner of it, or it is not there.
+        UseNotFound: it is not there, or `by` is no co-owner of it.
         AlreadyLocked: `by` has locked it.
+        LineageMoved: it was remixed at the same moment, again and again.
     """
+    return retrying(lambda: _lock_remix(use_id=use_id, by=by, at=at))
+
+
+@use_case
+def _lock_remix(*, use_id: UUID, by: Account, at: datetime) -> Done:
     cast = list(UseCast.objects.filter(use_id=use_id).values_list("cameo_id", flat=True))
-    lock_tree([use_id], also=[db.cameo(cameo_id) for cameo_id in cast])
-    if not is_co_owner(use_id=use_id, account_id=by.id):
-        raise NotCoOwner(use_id=use_id)
+    roots = withdrawals.lock(lambda: [use_id], also=map(db.cameo, cast), always=[use_id])
+    _demand_co_owner(use_id, by)
     with refusing(remix_lock_once_per_person=AlreadyLocked(use_id=use_id)):
         lock = RemixLock.objects.create(use_id=use_id, locked_by=by, starts_at=at)
     log.stage(type="use.remix-locked", at=at, subject_id=by.id, rows=[lock])
     epochs.tighten(cameo_ids=cast, cause="use.remix-locked", at=at)
-    return lock
-
-
-@step
-def freeze(use_ids: Iterable[UUID], *, by: Account, at: datetime) -> int:
-    """Lock uses against remix on behalf of `by`, where they are not yet. Locks held. Returns how many."""
-    locked = set(
-        RemixLock.objects.filter(use_id__in=use_ids, locked_by=by, ends_at=None).values_list(
-            "use_id", flat=True
-        )
-    )
-    rows = RemixLock.objects.bulk_create(
-        RemixLock(use_id=use_id, locked_by=by, starts_at=at)
-        for use_id in sorted(set(use_ids) - locked)
-    )
-    if rows:
-        log.stage(type="use.remix-locked", at=at, subject_id=by.id, rows=rows)
-    return len(rows)
+    act = Act(FREEZE, frozenset(), code="remix-locked", by_id=by.id)
+    return withdrawals.carry_below(roots, act, at=at)
 
 
 @use_case
@@ -165,11 +133,10 @@ def unlock_remix(*, use_id: UUID, by: Account, at: datetime) -> None:
     """End one's own remix lock; nothing happens where there is none.
 
     Raises:
-        NotCoOwner: `by` is no co-owner of it, or it is not there.
+        UseNotFound: it is not there, or `by` is no co-owner of it.
     """
     db.lock(exclusive=[db.use(use_id)])
-    if not is_co_owner(use_id=use_id, account_id=by.id):
-        raise NotCoOwner(use_id=use_id)
+    _demand_co_owner(use_id, by)
     lock = RemixLock.objects.filter(use_id=use_id, locked_by=by, ends_at=None).first()
     if lock is not None:
         lock.ends_at = at
@@ -182,14 +149,14 @@ def approve(*, use_id: UUID, by: Account, is_approved: bool, at: datetime) -> Ap
     """Answer a draft, once, for one's own cameo in it. The last yes lets RELEASE be asked again.
 
     Raises:
-        NotCoOwner: `by` owns no cameo in it, or it is not there.
+        UseNotFound: it is not there, or `by` owns no cameo in it.
         NothingToApprove: it is not waiting, or was answered before.
     """
     db.lock(exclusive=[db.use(use_id)])
     cast = UseCast.objects.filter(use_id=use_id, cameo__owner=by).select_related("use").first()
     if cast is None:
-        raise NotCoOwner(use_id=use_id)
-    if cast.use.state != Use.State.DISPATCHED:
+        raise UseNotFound(use_id=use_id)
+    if cast.use.state != Use.State.DISPATCHED or cast.use.approval_asked_at is None:
         raise NothingToApprove(use_id=use_id)
     with refusing(approval_once_per_cameo=NothingToApprove(use_id=use_id)):
         approval = Approval.objects.create(
@@ -205,41 +172,16 @@ def approve(*, use_id: UUID, by: Account, is_approved: bool, at: datetime) -> Ap
     return approval
 
 
-@step
-def tell_co_owners(
-    *, use_id: UUID, kind: str, at: datetime, details: dict[str, object] | None = None
-) -> None:
-    """Tell every co-owner of a use what happened to it."""
-    notifications.tell(
-        account_ids=co_owner_ids(use_id=use_id),
-        kind=kind,
-        about_id=use_id,
-        details=details or {},
-        at=at,
-    )
+def find(*, use_id: UUID) -> Use:
+    """Return a use to somebody who may see all.
 
-
-def _withdraw(
-    tree: Sequence[UUID], *, roots: set[UUID], cameo_ids: set[UUID], code: str, at: datetime
-) -> list[UUID]:
-    """Withdraw or cancel the roots, and what of the tree contains one of the cameos."""
-    containing = set(
-        UseCast.objects.filter(use_id__in=tree, cameo_id__in=cameo_ids).values_list(
-            "use_id", flat=True
-        )
-    )
-    ended = []
-    for use in Use.objects.filter(id__in=(roots | containing) & set(tree)).order_by("id"):
-        if use.state == Use.State.RELEASED:
-            gates.finish(use, state=Use.State.WITHDRAWN, code=code, at=at)
-        elif use.state in Use.OPEN:
-            gates.finish(use, state=Use.State.CANCELLED, code=code, at=at)
-        else:
-            continue
-        tell_co_owners(use_id=use.id, kind=f"use.{use.state}", at=at)
-        ended.append(use.id)
-    # Remixes in flight of what was withdrawn are decided again by their own RELEASE.
-    return ended
+    Raises:
+        UseNotFound: it is not there.
+    """
+    use = Use.objects.filter(id=use_id).first()
+    if use is None:
+        raise UseNotFound(use_id=use_id)
+    return use
 
 
 def get_for(*, use_id: UUID, account_id: UUID) -> Use:
@@ -252,3 +194,8 @@ def get_for(*, use_id: UUID, account_id: UUID) -> Use:
     if use is None or not is_co_owner(use_id=use_id, account_id=account_id):
         raise UseNotFound(use_id=use_id)
     return use
+
+
+def _demand_co_owner(use_id: UUID, by: Account) -> None:
+    if not is_co_owner(use_id=use_id, account_id=by.id):
+        raise UseNotFound(use_id=use_id)
