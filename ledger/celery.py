@@ -10,10 +10,12 @@ app = Celery("countersign")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(
     [
+        "ledger.cameos",
         "ledger.consent",
         "ledger.outbox",
         "rights.settlement",
         "rights.takedowns",
         "provenance.renders",
+        "provenance.reports",
     ]
 )

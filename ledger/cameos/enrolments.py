@@ -22,6 +22,7 @@ from ledger.cameos.challenge import Challenge
 from ledger.cameos.checks import Check, Measured, Verdict
 from ledger.cameos.errors import (
     CaptureCheckUnavailable,
+    CaptureNotFound,
     CaptureUnreadable,
     EnrolmentExpired,
     EnrolmentNotFound,
@@ -338,6 +339,28 @@ def decide(
         destroy_captures([capture], at=at)
         _log("enrolment.refused", enrolment, [capture], at=at)
     return enrolment
+
+
+@use_case
+def note_opening(*, capture_id: UUID, viewer_id: UUID, reason: str, at: datetime) -> Capture:
+    """Log that a person of the service is about to look at a capture. Call it before each look.
+
+    Raises:
+        CaptureNotFound: it is not there, or was destroyed.
+    """
+    capture = (
+        Capture.objects.select_related("enrolment").filter(id=capture_id, destroyed_at=None).first()
+    )
+    if capture is None:
+        raise CaptureNotFound(capture_id=capture_id)
+    log.stage(
+        type="capture.opened",
+        at=at,
+        subject_id=capture.enrolment.account_id,
+        details={"capture_id": capture_id, "viewer_id": viewer_id, "reason": reason},
+    )
+    logger.info("capture.opened", capture_id=str(capture_id), viewer_id=str(viewer_id))
+    return capture
 
 
 def _verify(enrolment: Enrolment, capture: Capture, *, at: datetime) -> None:
