@@ -329,7 +329,7 @@ def _record_permit(
             grant_id=decision.grants.get(cameo.id),
         )
     _reserve(use, facts, decision, at)
-    event = gate.value
+    event = None
     if gate == Gate.DISPATCH:
         use.state, use.state_at = Use.State.DISPATCHED, at
     elif gate == Gate.RELEASE and decision.awaiting_approval:
@@ -340,7 +340,7 @@ def _record_permit(
         use.reservations.filter(state=Reservation.State.HELD).update(state=Reservation.State.KEPT)
     use.save(update_fields=["state", "state_at", "approval_asked_at"])
     log.stage(
-        type=event,
+        type=event or f"use.{use.state}",
         at=at,
         subject_id=use.requester_id,
         rows=[use, *use.reservations.order_by("id")],
