@@ -39,6 +39,14 @@ class PasswordAuthentication(BasicAuthentication):
     www_authenticate_realm = "countersign"
 
 
+class PasswordScheme(OpenApiAuthenticationExtension):
+    target_class = PasswordAuthentication
+    name = "password"
+
+    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
+        return {"type": "http", "scheme": "basic"}
+
+
 class AddressThrottle(SimpleRateThrottle):
     """How often one address may try to sign in."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.utils import timezone
-from drf_spectacular.utils import OpenApiResponse, extend_schema_field
+from drf_spectacular.utils import OpenApiResponse, extend_schema_field, extend_schema_serializer
 from rest_framework import serializers
 
 from ledger.accounts.api import AccountOutput
@@ -82,6 +82,7 @@ class CastMemberOutput(serializers.Serializer[Any]):
     is_inherited = serializers.BooleanField(help_text="kept from the parent")
 
 
+@extend_schema_serializer(component_name="CoOwnedUse")
 class UseOutput(serializers.ModelSerializer[Use]):
     """A use as its co-owners see it."""
 
