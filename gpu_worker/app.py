@@ -26,10 +26,8 @@ from gpu_worker import attempts, client, settings
 from gpu_worker.contract import keys
 from gpu_worker.contract.errors import (
     ContractError,
-    DeadlinePassed,
     PermitKeyUnknown,
     ServiceUnreachable,
-    WorkerLost,
     WorkerStopped,
 )
 from gpu_worker.processes import Attempts, Outcome
@@ -85,7 +83,7 @@ class Worker:
         """Carry out one order, and tell the service when its process could not."""
         deadline_at = attempts.deadline(order, settings=self.settings, at=datetime.now(UTC))
         outcome = self.attempts.run(order, deadline_at=deadline_at)
-        if isinstance(outcome.error, (WorkerLost, DeadlinePassed)):
+        if outcome.error is not None and not outcome.is_told:
             attempts.report_failure(order, outcome.error, settings=self.settings)
         return outcome
 

@@ -15,6 +15,7 @@ from gpu_worker.stops import Stop
 logger = structlog.get_logger(__name__)
 
 FRACTION_KNOWN = 0.05  # Below it a guess at the time left is noise.
+SECONDS_LEFT_MAX = 86_400.0
 
 
 class Progress:
@@ -35,7 +36,9 @@ class Progress:
         with self._lock:
             stage, fraction = self._stage, self._fraction
         spent = time.monotonic() - self._began
-        left = spent * (1 - fraction) / fraction if fraction >= FRACTION_KNOWN else None
+        left = None
+        if fraction >= FRACTION_KNOWN:
+            left = min(spent * (1 - fraction) / fraction, SECONDS_LEFT_MAX)
         return Beat(stage, fraction, left)
 
 

@@ -37,7 +37,7 @@ from gpu_worker.settings import Settings
 
 logger = structlog.get_logger(__name__)
 
-STOP_GRACE_S = 5.0  # Between asking a process to stop and killing it.
+STOP_GRACE_S = 5.0  # Between asking a process to stop, or its deadline, and killing it.
 POLL_S = 0.1
 FOLDER_PREFIX = "countersign-gpu-"
 PRELOAD = ["gpu_worker.attempts", "gpu_worker.backends.studio.backend"]
@@ -46,10 +46,11 @@ PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended: the output's SHA-256, or the error."""
+    """How an attempt ended: the output's SHA-256, or the error, and whether the service was told it."""
 
     sha256: str | None
     error: ContractError | None
+    is_told: bool = False
 
 
 class Attempts:
@@ -95,19 +96,22 @@ class Attempts:
 
     def _outcome(self, process: Any, ours: Connection, deadline_at: datetime) -> Outcome:
         asked_at: datetime | None = None
-        late: ContractError = DeadlinePassed(deadline_at=deadline_at.isoformat())
         while True:
-            with contextlib.suppress(EOFError):
+            try:
                 if ours.poll(POLL_S):
                     return _read(ours.recv())
-            if not process.is_alive() and not ours.poll(0):
+            except (EOFError, ConnectionError):
+                process.join(POLL_S)
                 return Outcome(None, WorkerLost(exitcode=process.exitcode))
             now = datetime.now(UTC)
-            if asked_at is None and (self.stopping or now >= deadline_at):
+            if asked_at is None and self.stopping:
                 asked_at = now
                 process.terminate()
             if asked_at is not None and (now - asked_at).total_seconds() > STOP_GRACE_S:
-                return Outcome(None, WorkerLost(at="stop") if self.stopping else late)
+                return Outcome(None, WorkerLost(at="stop"))
+            # The process knows its deadline; this is for one that hangs.
+            if (now - deadline_at).total_seconds() > STOP_GRACE_S:
+                return Outcome(None, DeadlinePassed(deadline_at=deadline_at.isoformat()))
 
 
 @contextlib.contextmanager
@@ -173,7 +177,7 @@ def _read(message: Any) -> Outcome:
     if message[0] == "made":
         return Outcome(message[1], None)
     _, code, members = message
-    return Outcome(None, by_code()[code](**members))
+    return Outcome(None, by_code()[code](**members), is_told=True)
 
 
 def _shut_in() -> None:

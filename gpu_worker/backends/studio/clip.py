@@ -41,7 +41,7 @@ class StudioClip:
     def batches(self) -> Iterator[Batch]:
         """Yield the whole clip in order. Stops early when the work is to be cancelled."""
         plan = self._plan
-        sound = self._sound()
+        sound = self._soundtrack()
         with ThreadPoolExecutor(1, thread_name_prefix="matte") as ahead:
             for first in range(0, plan.frames, BATCH_FRAMES):
                 numbers = range(first, min(first + BATCH_FRAMES, plan.frames))
@@ -52,7 +52,7 @@ class StudioClip:
                     self._compose(frame, number / plan.fps, ahead)
                 begin = first * SAMPLE_RATE_HZ // plan.fps
                 end = numbers.stop * SAMPLE_RATE_HZ // plan.fps
-                yield Batch(frames, np.ascontiguousarray(sound[:, begin:end]))
+                yield Batch(frames, sound.piece(begin, end))
 
     def _compose(self, frame: NDArray[np.uint8], at_s: float, ahead: ThreadPoolExecutor) -> None:
         """Draw one frame from the back to the front; the mattes are cut meanwhile."""
@@ -91,7 +91,7 @@ class StudioClip:
                 begin = 0.0
         return begin
 
-    def _sound(self) -> NDArray[np.float32]:
+    def _soundtrack(self) -> soundtrack.Soundtrack:
         parts = []
         for actor, (start, end) in zip(self._actors, self._turns, strict=True):
             for shot in self._shots:
@@ -102,7 +102,7 @@ class StudioClip:
                 )
                 parts.append(soundtrack.Part(voice * gain, shot.starts_at_s, actor.mark.x))
         bed = None if self._screen is None else self._screen.sound(self._plan.seconds)
-        return soundtrack.mix(
-            parts, seconds=self._plan.seconds, ambience=self._scene.ambience,
-            seed=self._plan.seed, bed=bed,
+        return soundtrack.Soundtrack(
+            parts, samples=self._plan.frames * SAMPLE_RATE_HZ // self._plan.fps,
+            ambience=self._scene.ambience, seed=self._plan.seed, bed=bed,
         )  # fmt: skip
