@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -28,9 +29,8 @@ def clip(
 ) -> Path:
     """Write an MP4 of drifting shapes over a textured ground, with a tone. Returns `path`."""
     with av.open(str(path), "w", format="mp4") as container:
-        video = container.add_stream(
-            codec, rate=fps, options={"crf": str(crf), "preset": "veryfast"}
-        )
+        options = {"crf": str(crf), "preset": "veryfast"}
+        video = cast("av.VideoStream", container.add_stream(codec, rate=fps, options=options))
         video.width, video.height, video.pix_fmt = width_px, height_px, "yuv420p"
         audio = container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="mono") if sound else None
         for index in range(round(seconds * fps)):

@@ -59,7 +59,7 @@ def altered(
         x509.CertificateBuilder()
         .subject_name(subject or good.subject)
         .issuer_name(good.issuer)
-        .public_key(public_key)  # type: ignore[arg-type]
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(good.not_valid_before_utc)
         .not_valid_after(good.not_valid_after_utc)

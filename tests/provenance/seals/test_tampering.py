@@ -153,12 +153,12 @@ class TestReferee:
         time_stamp_url: str,
     ) -> None:
         source, target = tmp_path / f"source.{kind}", tmp_path / f"sealed.{kind}"
-        make = {
-            "mp4": lambda: source.write_bytes(clip.read_bytes()),
-            "png": lambda: media.png(source),
-            "jpg": lambda: source.write_bytes(media.jpeg()),
-        }
-        make[kind]()
+        if kind == "mp4":
+            source.write_bytes(clip.read_bytes())
+        elif kind == "png":
+            media.png(source)
+        else:
+            source.write_bytes(media.jpeg())
         sealed = actions.seal(
             source=source,
             target=target,
