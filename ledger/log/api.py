@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -29,13 +29,14 @@ NOT_YET = OpenApiResponse(description="`log-entry-not-yet-published`: try again 
 class WhateverIsAccepted(BaseContentNegotiation):
     """A proof is text and a problem is JSON, whatever `Accept` says."""
 
-    def select_parser(self, request: Request, parsers: Sequence[Any]) -> Any:
-        return parsers[0]
+    def select_parser(self, request: Request, parsers: Iterable[Any]) -> Any:
+        return next(iter(parsers))
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: str | None = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
     ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type
 
 
 class ProofView(APIView):
@@ -46,7 +47,6 @@ class ProofView(APIView):
 
     @extend_schema(
         summary="Get the inclusion proof of a log entry (C2SP tlog-proof v1)",
-        auth=[{}],
         responses={
             (200, "text/plain"): OpenApiTypes.STR,
             404: NOT_FOUND,

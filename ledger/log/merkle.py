@@ -84,7 +84,7 @@ def complete_root(hashes: bytes) -> bytes:
 
 def edge_of(size: int, read: TileReader) -> Edge:
     """Return the right edge of a tree, read from its tiles: one tile for each level."""
-    partial = []
+    partial: list[bytes] = []
     while size >> (TILE_HEIGHT * len(partial)):
         level = len(partial)
         index, width = divmod(size >> (TILE_HEIGHT * level), TILE_WIDTH)

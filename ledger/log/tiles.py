@@ -101,7 +101,8 @@ def decode_bundle(data: bytes) -> Sequence[bytes]:
     Raises:
         BundleMalformed: an entry is cut short, or there are more than 256.
     """
-    entries, start = [], 0
+    entries: list[bytes] = []
+    start = 0
     while start < len(data):
         end = start + 2 + int.from_bytes(data[start : start + 2], "big")
         if start + 2 > len(data) or end > len(data) or len(entries) == TILE_WIDTH:

@@ -11,12 +11,14 @@ from typing import Any
 import structlog
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
 from django.utils import timezone
 
 from ledger.log import identity, sequencer, sequencing
 from ledger.log.gateway import HttpWitness
 from ledger.log.publishing import Cosigners
 from ledger.log.sequencing import LogInconsistent
+from ledger.vault import keys
 
 logger = structlog.get_logger(__name__)
 
@@ -53,6 +55,8 @@ class Command(BaseCommand):
             cosigners.close()
 
     def _run(self, cosigners: Cosigners, *, once: bool) -> None:
+        with transaction.atomic():  # Its first use in a long transaction would make others wait.
+            keys.ensure(keys.SERVICE, timezone.now())
         size = sequencer.run(
             sequencer.Manner(
                 signer=identity.signer(),

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import threading
 import uuid
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.core.management import call_command
+from django.core.management.base import CommandError
 from django.db import DatabaseError, connection, transaction
 from pytest_django import Settings
 
-from ledger.log import checkpoints, identity, merkle, publishing, queries, sequencing, tiles
+from ledger.log import checkpoints, identity, merkle, queries, sequencing, tiles
 from ledger.log.models import Checkpoint, Entry, Publication, StagedEntry, Tile
 from ledger.log.sequencing import LogInconsistent, Sequencer
 from tests.conftest import NOON
@@ -324,14 +328,23 @@ class TestPublishedFolder:
     def test_is_made_again_when_it_is_gone(self, tmp_path: Path) -> None:
         logs.stage(300)
         logs.sequence_all()
-        newest = queries.published()
-        assert newest is not None
-
-        publishing.write_files(
-            tmp_path / "new", note=newest.note, size=300, log=identity.signer().verifier
-        )
+        call_command("publish_log", str(tmp_path / "new"), stdout=StringIO())
 
         assert folder_size(tmp_path / "new") == 300
+
+    def test_of_another_log_is_left_alone(self, tmp_path: Path) -> None:
+        logs.stage(3)
+        logs.sequence_all()
+        (tmp_path / "checkpoint").write_text("another log's")
+
+        with pytest.raises(CommandError) as caught:
+            call_command("publish_log", str(tmp_path))
+
+        assert caught.value.returncode == 2
+
+    def test_is_not_written_before_anything_is_published(self, tmp_path: Path) -> None:
+        with pytest.raises(CommandError):
+            call_command("publish_log", str(tmp_path))
 
     def test_drops_partial_tiles_that_have_become_full(self, settings: Settings) -> None:
         logs.stage(200)
@@ -353,3 +366,37 @@ class TestPublishedFolder:
 
         with pytest.raises(LogInconsistent):
             logs.sequence_all()
+
+
+class TestCommand:
+    def test_places_and_publishes_what_is_staged_and_ends(self, settings: Settings) -> None:
+        logs.stage(3)
+        out = StringIO()
+
+        call_command("sequence", "--once", stdout=out)
+
+        assert "ready at 0 entries" in out.getvalue()
+        assert "stopped at 3 entries" in out.getvalue()
+        assert folder_size(settings.LOG_PUBLIC_DIR) == 3
+
+    def test_ends_with_2_when_the_log_is_not_what_was_signed(self) -> None:
+        logs.stage(3)
+        logs.sequence_all()
+        superuser("DELETE FROM ledger_tile")
+
+        with pytest.raises(CommandError) as caught:
+            call_command("sequence", "--once")
+
+        assert caught.value.returncode == 2
+
+    def test_refuses_production_without_a_key(self, settings: Settings, tmp_path: Path) -> None:
+        settings.IS_PRODUCTION, settings.KEYS_DIR = True, tmp_path
+
+        with pytest.raises(ImproperlyConfigured):
+            identity.signer()
+
+    def test_refuses_witnesses_without_keys(self, settings: Settings) -> None:
+        settings.LOG_WITNESS_URLS = ["http://127.0.0.1:9"]
+
+        with pytest.raises(ImproperlyConfigured):
+            call_command("sequence", "--once")
