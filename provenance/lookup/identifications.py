@@ -28,6 +28,7 @@ from provenance.seals.verification import SealReport, SealState, verify
 logger = structlog.get_logger(__name__)
 
 AT_ONCE_MAX: Final = 2  # Files being read at the same time, in one process.
+WAIT_S: Final = 5.0
 READ_SECONDS_MAX: Final = 60.0
 _places = threading.BoundedSemaphore(AT_ONCE_MAX)
 
@@ -120,7 +121,7 @@ def identify(path: Path, *, at: datetime) -> Identification:
 
 @contextmanager
 def _place() -> Iterator[None]:
-    if not _places.acquire(timeout=5):
+    if not _places.acquire(timeout=WAIT_S):
         raise LookupBusy(at_once_max=AT_ONCE_MAX)
     try:
         yield

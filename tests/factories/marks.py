@@ -35,11 +35,12 @@ def video(
     crf: int = 20,
     payload: int | None = PAYLOAD,
     text: str | None = TEXT,
+    key: MarkKey = KEY,
 ) -> Path:
     """Write a video as the worker does: frames, visible mark, invisible mark, one encode."""
     visible = VisibleMark(text=text or TEXT, width_px=width_px, height_px=height_px, fps=fps)
     invisible = InvisibleMark(
-        key=KEY.pattern_key, payload=payload or 0, width_px=width_px, height_px=height_px
+        key=key.pattern_key, payload=payload or 0, width_px=width_px, height_px=height_px
     )
 
     def frames() -> Iterator[Planes]:
