@@ -20,7 +20,7 @@ VERSION = 1
 ENTRY_SIZE_BYTES_MAX = 65_535  # What a bundle's uint16 length can say.
 RECORD_SIZE_BYTES_MAX = 1_048_576
 SALT_SIZE_BYTES = 32
-TYPE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+")
+TYPE = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)+")
 RESERVED = frozenset({"v", "type", "at", "id", "commitment"})
 
 
