@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 
 import psycopg
+from psycopg import conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 VISIBILITY_TIMEOUT_S = 3600  # Longer than the longest render.
 
@@ -19,7 +21,10 @@ def transport_options(url: str) -> str:
         return "{}"
     return json.dumps(
         {
-            "conn_string": url.replace("pgmq://", "postgresql://", 1),
+            # As libpq's words: pgmq's own reader of addresses leaves a socket's folder encoded.
+            "conn_string": make_conninfo(
+                **conninfo_to_dict(url.replace("pgmq://", "postgresql://", 1))
+            ),
             "init_extension": False,
             "polling_interval": 0.1,
             "wait_time_seconds": 0,
@@ -34,7 +39,13 @@ def install(url: str) -> None:
         return
     from pgmq.install import install_pgmq_from_sql  # Only the embedded broker needs it.
 
-    with psycopg.connect(url.replace("pgmq://", "postgresql://", 1)) as connection:
+    with psycopg.connect(_conninfo(url)) as connection:
         connection.execute("SELECT pg_advisory_xact_lock(1)")
         if connection.execute("SELECT to_regnamespace('pgmq') IS NULL").fetchone() == (True,):
             install_pgmq_from_sql(conn=connection)
+
+
+def _conninfo(url: str) -> str:
+    """Return a pgmq address as libpq's `key=value` words."""
+    words = conninfo.conninfo_to_dict(url.replace("pgmq://", "postgresql://", 1))
+    return conninfo.make_conninfo(**words)
