@@ -7,7 +7,7 @@ there, and each code bit's energy follows how far the picture itself speaks for 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -25,6 +25,8 @@ GAIN_MIN: Final = 0.6
 GAIN_MAX: Final = 1.9
 MEMORY_FRAMES: Final = 48.0  # How long the picture's own voice is remembered.
 VOICE_FLOOR: Final = 2.0  # Levels of deviation below which the detector trusts no residual more.
+
+Floats = NDArray[Any]  # Of float32; OpenCV's stubs lose the type.
 
 
 class InvisibleMark:
@@ -67,9 +69,7 @@ class InvisibleMark:
         cv2.add(luma, delta, dst=luma, dtype=cv2.CV_8U)
         return luma
 
-    def _chip_statistics(
-        self, luma: NDArray[np.uint8]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    def _chip_statistics(self, luma: NDArray[np.uint8]) -> tuple[Floats, Floats]:
         """Return each chip's mean, and the deviation of the pixels around it, in levels."""
         rows, columns = self._signs.shape
         half = cv2.resize(luma, (columns * 2, rows * 2), interpolation=cv2.INTER_AREA)
@@ -81,12 +81,7 @@ class InvisibleMark:
         variance = cv2.blur(squares, window) - mean * mean
         return means, np.sqrt(np.maximum(variance, 0.0))
 
-    def _gains(
-        self,
-        means: NDArray[np.float32],
-        deviations: NDArray[np.float32],
-        amplitudes: NDArray[np.float32],
-    ) -> NDArray[np.float32]:
+    def _gains(self, means: Floats, deviations: Floats, amplitudes: Floats) -> Floats:
         """Return the factor for each code bit: more where the picture speaks against it."""
         trust = 1.0 / (deviations + VOICE_FLOOR)
         residual = (means - cv2.blur(means, (3, 3))) * trust
@@ -99,14 +94,18 @@ class InvisibleMark:
         gains = (wanted - self._voice) / np.maximum(reach, 1e-6)
         gains = np.clip(gains, GAIN_MIN, GAIN_MAX)
         gains[mark.CODE_BITS] = 1.0
-        return (gains / np.sqrt(np.mean(gains * gains))).astype(np.float32)
+        normal: Floats = (gains / np.sqrt(np.mean(gains * gains))).astype(np.float32)
+        return normal
 
-    def _by_bit(self, values: NDArray[np.float32]) -> NDArray[np.float64]:
-        sums = np.bincount(self._flat_bits, values.ravel(), minlength=mark.CODE_BITS + 1)
-        return sums / self._counts
+    def _by_bit(self, values: Floats) -> NDArray[np.float64]:
+        sums: NDArray[np.float64] = np.bincount(
+            self._flat_bits, values.ravel(), minlength=mark.CODE_BITS + 1
+        )
+        shares: NDArray[np.float64] = sums / self._counts
+        return shares
 
 
-def _amplitudes(deviations: NDArray[np.float32]) -> NDArray[np.float32]:
+def _amplitudes(deviations: Floats) -> Floats:
     """Return each chip's amplitude in levels: what costs every place the same SSIM.
 
     A noise of amplitude a costs about a^2 / (2 deviation^2 + C2 + a^2) of SSIM (Wang et al., 2004),
@@ -117,4 +116,5 @@ def _amplitudes(deviations: NDArray[np.float32]) -> NDArray[np.float32]:
     amplitudes = np.sqrt(2.0 * quiet * quiet + GROUND)
     scale = np.sqrt(TARGET_MSE / (POWER_LEFT * float(np.mean(amplitudes * amplitudes))))
     amplitudes *= min(scale, AMPLITUDE_PER_ROOT_MAX)
-    return np.clip(amplitudes, AMPLITUDE_MIN, AMPLITUDE_MAX)
+    limited: Floats = np.clip(amplitudes, AMPLITUDE_MIN, AMPLITUDE_MAX)
+    return limited

@@ -16,6 +16,7 @@ from provenance.lookup.errors import BindingMalformed
 from provenance.lookup.identifications import Identification
 from provenance.marks import detection, fingerprints
 from provenance.marks import queries as marks
+from provenance.marks.fields import BITS
 
 VALUE_LENGTH_MAX: Final = 512
 _MARK_ID: Final = re.compile(r"[0-9a-f]{10}")
@@ -72,7 +73,7 @@ def _near(bits: int) -> list[tuple[UUID, int]]:
 
 
 def _score(distance: int) -> int:
-    return round(100 * (1 - distance / fingerprints.BITS))
+    return round(100 * (1 - distance / BITS))
 
 
 def _with_manifests(named: list[tuple[UUID, int]], limit: int) -> tuple[ManifestMatch, ...]:
@@ -104,6 +105,6 @@ def _bits(code: str) -> int:
         kind, subtype, _, _, body = iscc_lib.iscc_decode(code)
     except ValueError as exc:
         raise BindingMalformed(alg=fingerprints.ALGORITHM) from exc
-    if (kind, subtype) != (2, 3) or len(body) * 8 != fingerprints.BITS:
+    if (kind, subtype) != (2, 3) or len(body) * 8 != BITS:
         raise BindingMalformed(alg=fingerprints.ALGORITHM)
     return int.from_bytes(body, "big")

@@ -97,7 +97,8 @@ class MatchesByBindingView(_Public):
         responses={200: MatchesOutput, 400: MALFORMED},
     )
     def post(self, request: Request) -> Response:
-        return self._answer({**request.query_params.dict(), **request.data})
+        said = request.data if isinstance(request.data, dict) else {}
+        return self._answer({**request.query_params.dict(), **said})
 
     def _answer(self, asked: Any) -> Response:
         query = _Query(data=asked)

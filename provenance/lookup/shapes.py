@@ -135,7 +135,7 @@ def plain(found: Identification) -> dict[str, Any]:
 
 def _use(standing: Standing) -> dict[str, Any]:
     return {
-        **{name: getattr(standing, name) for name in UseOutput().fields},
+        **vars(standing),
         "cast": list(standing.cast),
         "gates": [vars(gate) for gate in standing.gates],
         "lineage": [vars(ancestor) for ancestor in standing.lineage],

@@ -57,7 +57,7 @@ def read(source: BinaryIO, *, seconds_max: float) -> dict[str, NDArray[Any]]:
         ValueError: there is no video, no frame, or frames are too small.
         av.FFmpegError: the decoder gave up before the first frame.
     """
-    with av.open(source, container_options=DEMUXER_OPTIONS) as container:
+    with av.open(source, "r", container_options=DEMUXER_OPTIONS) as container:
         if not container.streams.video:
             raise ValueError("no video stream")
         stream = container.streams.video[0]
@@ -136,7 +136,7 @@ class _Pass:
         width, height = self._size
         shrink = min(1.0, child.SAMPLE_SHORTER_SIDE_PX / min(width, height))
         size = (round(width * shrink), round(height * shrink))
-        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA)
+        return cv2.resize(luma, size, interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
 def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -145,8 +145,9 @@ def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
     if frame.format.name not in ("yuv420p", "yuvj420p", "yuv422p", "yuv444p", "gray", "nv12"):
         frame = frame.reformat(format="gray")
     plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width]
+    rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
+    luma: NDArray[np.uint8] = rows[: frame.height, : frame.width]
+    return luma
 
 
 def _check_size(width_px: int, height_px: int) -> None:

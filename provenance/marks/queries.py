@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from provenance.marks import fingerprints
+from provenance.marks.fields import BITS
 from provenance.marks.models import Fingerprint, MarkIndex
 
 DISTANCE_MAX: Final = 48  # Bits of 256: farther apart, two fingerprints are not of one video.
@@ -43,7 +43,7 @@ def nearest(
     """
     if bits == 0:
         return ()
-    digits = format(bits, f"0{fingerprints.BITS}b")
+    digits = format(bits, f"0{BITS}b")
     with connection.cursor() as cursor:
         cursor.execute(
             f"""

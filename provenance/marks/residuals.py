@@ -40,7 +40,7 @@ class Accumulator:
 
     def means(self) -> tuple[NDArray[np.float32], ...]:
         """Return the mean residual at each of `LINES`, finest first; zeros when nothing was added."""
-        return tuple(total / max(self.frames, 1) for total in self._sums)
+        return tuple((total / max(self.frames, 1)).astype(np.float32) for total in self._sums)
 
 
 def residual(luma: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -51,6 +51,7 @@ def residual(luma: NDArray[np.float32]) -> NDArray[np.float32]:
     window = (NEARBY_PX, NEARBY_PX)
     mean = cv2.blur(luma, window)
     variance = cv2.blur(luma * luma, window) - mean * mean
-    away = luma - mean
+    away: NDArray[np.float32] = luma - mean
     away /= np.sqrt(np.maximum(variance, 0.0)) + FLOOR
-    return np.clip(away, -LIMIT, LIMIT)
+    limited: NDArray[np.float32] = np.clip(away, -LIMIT, LIMIT)
+    return limited

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import cv2
 import numpy as np
@@ -63,10 +63,11 @@ def presence_in(video: reading.Reading, *, text: str) -> Presence:
     return Presence(float(np.mean(scores)), seen, len(scores))
 
 
-def _strokes(picture: NDArray[np.float32]) -> NDArray[np.float32]:
+def _strokes(picture: NDArray[Any]) -> NDArray[np.float32]:
     """Return the badge's luma on middle grey, which is what its strokes look like anywhere."""
     luma = picture[..., :3].mean(axis=2) + 0.5 * (1.0 - picture[..., 3])
-    return luma.astype(np.float32)
+    strokes: NDArray[np.float32] = luma.astype(np.float32)
+    return strokes
 
 
 def _score(luma: NDArray[np.uint8], strokes: NDArray[np.float32], left: float, top: float) -> float:
