@@ -6,6 +6,7 @@ import functools
 import random
 import secrets
 import tempfile
+import uuid
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from ledger.accounts.models import Account
 from ledger.cameos import challenge as challenges
 from ledger.cameos import fingerprint
 from ledger.cameos.challenge import Challenge
-from ledger.cameos.models import Cameo, Capture, Enrolment, Terms
+from ledger.cameos.models import Cameo, Capture, DestructionCertificate, Enrolment, Terms
 from script.story.people import film
 from tests.factories import accounts
 
@@ -97,3 +98,16 @@ def recording(person: str = "ada", seed: int = 1) -> Path:
     path = Path(_folder().name) / f"{person}-{seed}.mp4"
     film(person, challenge(seed).as_json(), path)
     return path
+
+
+def certificate(**fields: Any) -> DestructionCertificate:
+    """Return the saved certificate of a purged cameo."""
+    defaults = {
+        "cause": "asked",
+        "captures_sha256": [],
+        "entry_id": uuid.uuid4(),
+        "destroyed_at": NOON,
+    }
+    return DestructionCertificate.objects.create(
+        cameo=cameo(state=Cameo.State.PURGED), **(defaults | fields)
+    )
