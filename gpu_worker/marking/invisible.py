@@ -98,9 +98,7 @@ class InvisibleMark:
         return normal
 
     def _by_bit(self, values: Floats) -> NDArray[np.float64]:
-        sums: NDArray[np.float64] = np.bincount(
-            self._flat_bits, values.ravel(), minlength=mark.CODE_BITS + 1
-        )
+        sums = np.bincount(self._flat_bits, values.ravel(), minlength=mark.CODE_BITS + 1)
         shares: NDArray[np.float64] = sums / self._counts
         return shares
 

@@ -44,7 +44,7 @@ class UseOutput(serializers.Serializer[Any]):
 
 class ManifestOutput(serializers.Serializer[Any]):
     state = serializers.ChoiceField(choices=["trusted", "valid", "invalid", "none"])
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # DRF has a name like it.
     signer = serializers.CharField(allow_null=True)
     timestamped_at = serializers.DateTimeField(allow_null=True)
     timestamp_trusted = serializers.BooleanField()

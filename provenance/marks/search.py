@@ -146,10 +146,8 @@ def _read(residuals: Residuals, tile: mark.Pattern, peak: _Peak, mac_key: bytes)
     chips = cv2.resize(aligned, (mark.TILE_CHIPS,) * 2, interpolation=cv2.INTER_AREA)
     values = (chips * tile.signs).ravel().astype(np.float64)
     data = tile.bits.ravel() != mark.PILOT
-    soft: NDArray[np.float64] = np.bincount(
-        tile.bits.ravel()[data], values[data], minlength=mark.CODE_BITS
-    )
-    soft = soft / (float(np.abs(soft).mean()) or 1.0)
+    sums = np.bincount(tile.bits.ravel()[data], values[data], minlength=mark.CODE_BITS)
+    soft = sums / (float(np.abs(sums).mean()) or 1.0)
     payload = viterbi.decode(soft)
     if mark.verified(payload, mac_key) is None:
         return None
