@@ -153,6 +153,10 @@ class World:
         found: list[dict[str, Any]] = self._control("GET", f"objects/{kind}", None)["data"]
         return found
 
+    def health(self) -> dict[str, Any]:
+        """Return how the stand-in is: `deliveries` counts the webhooks that it still owes."""
+        return self._control("GET", "health", None)
+
     def post(self, path: str, **form: str) -> requests.Response:
         """Do something by hand, as from Stripe's dashboard."""
         return requests.post(
