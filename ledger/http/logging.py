@@ -44,6 +44,8 @@ def configure(config: dict[str, Any]) -> None:
                 "django.server": {"level": "WARNING"},
                 "stripe": {"level": "WARNING"},
                 "urllib3": {"level": "WARNING"},
+                "psycopg.pool": {"level": "ERROR"},
+                "pgmq": {"level": "WARNING"},
             },
         }
     )

@@ -72,7 +72,7 @@ def _run(arguments: argparse.Namespace, display: Display, stack: contextlib.Exit
     with display.step("web, sequencer, relay, tasks, gpu_worker"):
         supervisor.start(
             programs.web(at, environment),
-            programs.sequencer(environment, log=var / "log"),
+            programs.sequencer(environment, var=var),
             programs.relay(environment, var=var),
             programs.tasks(environment, var=var),
             programs.gpu_worker(at, environment, var=var, keys=var / "keys"),

@@ -75,6 +75,7 @@ def stripe(at: Mapping[str, str], *, var: Path) -> Program:
 
 def witness(at: Mapping[str, str], *, var: Path, log_vkey: str) -> Program:
     """One independent witness, with a key and a state file of its own."""
+    (var / "witness").mkdir(mode=0o700, exist_ok=True)
     command = [
         sys.executable, "-m", "ledger.log.witness", "--listen", at["witness"],
         "--state", str(var / "witness" / "state.json"), "--key", str(var / "witness" / "key"),
@@ -100,9 +101,10 @@ def web(at: Mapping[str, str], environment: Mapping[str, str]) -> Program:
     return Program("web", command, environment, _answers(f"http://{at['web']}/readyz"))
 
 
-def sequencer(environment: Mapping[str, str], *, log: Path) -> Program:
-    """The log's single sequencer; ready once it has published a checkpoint."""
-    return Program("sequencer", [*MANAGE, "sequence"], environment, (log / "checkpoint").exists)
+def sequencer(environment: Mapping[str, str], *, var: Path) -> Program:
+    """The log's single sequencer."""
+    is_ready = _says(var / "run" / "sequencer.log", "sequencer: ready")
+    return Program("sequencer", [*MANAGE, "sequence"], environment, is_ready)
 
 
 def relay(environment: Mapping[str, str], *, var: Path) -> Program:
@@ -117,15 +119,17 @@ def tasks(environment: Mapping[str, str], *, var: Path) -> Program:
     command = [
         sys.executable, "-m", "celery", "--app", "ledger.celery", "worker", "--pool", "threads",
         "--concurrency", "8", "--queues", "work", "--hostname", "tasks@local", "--loglevel",
-        "WARNING", "--without-gossip", "--without-mingle", "--without-heartbeat",
+        "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat",
     ]  # fmt: skip
-    return Program("tasks", command, environment, lambda: True)
+    is_ready = _says(var / "run" / "tasks.log", "tasks@local ready")
+    return Program("tasks", command, environment, is_ready)
 
 
 def gpu_worker(
     at: Mapping[str, str], environment: Mapping[str, str], *, var: Path, keys: Path
 ) -> Program:
     """The render worker: it is given the broker and public keys, and no database."""
+    (var / "gpu_worker").mkdir(mode=0o700, exist_ok=True)
     own = {
         **_plain(),
         "CELERY_BROKER_URL": environment["CELERY_BROKER_URL"],
@@ -134,7 +138,8 @@ def gpu_worker(
         "WORKER_KEY_FILE": str(var / "gpu_worker" / "key"),
         "WORKER_PUBLIC_KEYS_DIR": str(keys / "workers"),
     }
-    return Program("gpu_worker", [sys.executable, "-m", "gpu_worker"], own, lambda: True)
+    is_ready = _says(var / "run" / "gpu_worker.log", "gpu_worker: ready")
+    return Program("gpu_worker", [sys.executable, "-m", "gpu_worker"], own, is_ready)
 
 
 def _plain() -> dict[str, str]:
