@@ -108,7 +108,16 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 def common_name(name: x509.Name) -> str:
     """Return the first common name, or nothing."""
-    found = name.get_attributes_for_oid(x509.NameOID.COMMON_NAME)
+    return _first(name, x509.NameOID.COMMON_NAME)
+
+
+def organisation(name: x509.Name) -> str:
+    """Return the first organisation, or nothing."""
+    return _first(name, x509.NameOID.ORGANIZATION_NAME)
+
+
+def _first(name: x509.Name, oid: x509.ObjectIdentifier) -> str:
+    found = name.get_attributes_for_oid(oid)
     return str(found[0].value) if found else ""
 
 

@@ -87,6 +87,11 @@ class CertificateKeyMismatch(CertificateRefused):
     title = "The private key is not that of the certificate."
 
 
+class CertificateForDevelopment(CertificateRefused):
+    code = "certificate-for-development"
+    title = "Production does not seal with a certificate that this service made itself."
+
+
 class TimeStampRefused(Malformed):
     """A request that the time-stamp authority answers with a failure (RFC 3161, 2.4.2)."""
 

@@ -19,6 +19,7 @@ from provenance.seals import certificates
 ROOT_LIFETIME = timedelta(days=3650)
 INTERMEDIATE_LIFETIME = timedelta(days=1825)
 LEAF_LIFETIME = timedelta(days=365)
+ORGANISATION = "Countersign development"  # Production refuses leaves of it.
 BACKDATED = timedelta(minutes=5)  # For clocks that are a little behind.
 
 
@@ -43,9 +44,11 @@ class Issued:
         )
 
 
-def issue_root(*, name: str, at: datetime) -> Issued:
+def issue_root(*, name: str, at: datetime, organisation: str = ORGANISATION) -> Issued:
     """Return a new root authority, valid for ten years."""
-    return _issue(name, None, at=at, lifetime=ROOT_LIFETIME, path_length=2)
+    return _issue(
+        name, None, at=at, lifetime=ROOT_LIFETIME, path_length=2, organisation=organisation
+    )
 
 
 def issue_intermediate(parent: Issued, *, name: str, at: datetime) -> Issued:
@@ -60,9 +63,12 @@ def issue_claim_leaf(
     at: datetime,
     lifetime: timedelta = LEAF_LIFETIME,
     purposes: frozenset[x509.ObjectIdentifier] = certificates.CLAIM_PURPOSES,
+    organisation: str = ORGANISATION,
 ) -> Issued:
     """Return a new certificate that signs claims, by the profile, valid for a year."""
-    return _issue(name, parent, at=at, lifetime=lifetime, purposes=purposes)
+    return _issue(
+        name, parent, at=at, lifetime=lifetime, purposes=purposes, organisation=organisation
+    )
 
 
 def issue_time_stamping_leaf(parent: Issued, *, name: str, at: datetime) -> Issued:
@@ -86,13 +92,14 @@ def _issue(
     path_length: int | None = None,
     purposes: frozenset[x509.ObjectIdentifier] = frozenset(),
     purposes_critical: bool = False,
+    organisation: str = ORGANISATION,
 ) -> Issued:
     """Sign one certificate on a fresh P-256 key; an authority when it has a path length."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name(
         [
             x509.NameAttribute(NameOID.COUNTRY_NAME, "ZZ"),
-            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "Countersign development"),
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, organisation),
             x509.NameAttribute(NameOID.COMMON_NAME, name),
         ]
     )

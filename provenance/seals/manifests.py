@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from provenance.marks import detection, fingerprints
 from provenance.seals.errors import SealRequestMalformed
 from provenance.seals.requests import (
     CAMEOS_MAX,
@@ -22,8 +23,8 @@ GENERATOR_NAME, GENERATOR_VERSION = "Countersign", "0.1.0"
 SPEC_VERSION = "2.4.0"
 CONSENT_LABEL = "org.countersign.consent"
 CONSENT_VERSION = "1.0.0"
-MARK_ALGORITHM = "org.countersign.mark.v1"
-FINGERPRINT_ALGORITHM = "io.iscc.v0"
+MARK_ALGORITHM = detection.ALGORITHM
+FINGERPRINT_ALGORITHM = fingerprints.ALGORITHM
 SOURCE_TYPES = "http://cv.iptc.org/newscodes/digitalsourcetype/"
 GENERATED = SOURCE_TYPES + "trainedAlgorithmicMedia"
 COMPOSITE = SOURCE_TYPES + "compositeWithTrainedAlgorithmicMedia"
@@ -161,7 +162,7 @@ def _actions(request: SealRequest) -> list[dict[str, Any]]:
 
 
 def _binding(alg: str, value: str) -> dict[str, Any]:
-    """Bind the whole asset. The value is Base64 text: the engine takes no byte strings from JSON."""
+    """Bind the whole asset. The value is text: the engine makes no byte strings from JSON."""
     return {"alg": alg, "blocks": [{"scope": {}, "value": value}]}
 
 

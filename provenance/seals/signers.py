@@ -17,8 +17,12 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.conf import settings
 
-from provenance.seals import certificates
-from provenance.seals.errors import CertificateKeyMismatch, SealUnavailable
+from provenance.seals import certificates, issuing
+from provenance.seals.errors import (
+    CertificateForDevelopment,
+    CertificateKeyMismatch,
+    SealUnavailable,
+)
 
 # Files of `C2PA_KEYS_DIR`.
 LEAF_KEY, CHAIN = "leaf.key", "chain.pem"
@@ -96,9 +100,21 @@ def load(folder: Path, *, time_stamp_url: str, at: datetime) -> KeySigner:
 
 
 def from_settings() -> SignerProvider:
-    """Return the signer that settings name. Read again when a file changed: keys are rotated."""
+    """Return the signer that settings name. Its files are read each time: keys are rotated.
+
+    Raises:
+        CertificateForDevelopment: in production, with a certificate of `make_certificates`.
+        SealUnavailable: a file is missing, or in production `TSA_URL`.
+    """
     folder = Path(settings.C2PA_KEYS_DIR)
-    return load(folder, time_stamp_url=settings.TSA_URL, at=datetime.now(UTC))
+    signer = load(folder, time_stamp_url=settings.TSA_URL, at=datetime.now(UTC))
+    if settings.IS_PRODUCTION:
+        leaf = signer.chain[0]
+        if certificates.organisation(leaf.issuer) == issuing.ORGANISATION:
+            raise CertificateForDevelopment(serial=leaf.serial_number)
+        if not settings.TSA_URL:
+            raise SealUnavailable(missing="TSA_URL")
+    return signer
 
 
 def trust_from_settings() -> Trust:

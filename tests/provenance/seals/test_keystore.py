@@ -14,11 +14,16 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from django.core.management import CommandError, call_command
 from django.test import override_settings
 
-from provenance.seals import actions, keystore, signers, verification
-from provenance.seals.errors import CertificateKeyMismatch, SealUnavailable
+from provenance.seals import actions, issuing, keystore, signers, verification
+from provenance.seals.errors import (
+    CertificateForDevelopment,
+    CertificateKeyMismatch,
+    SealUnavailable,
+)
 from provenance.seals.verification import SealState
 from tests.conftest import NOON
 from tests.factories import seals
@@ -110,6 +115,36 @@ class TestTimeStampingAuthority:
 def keys(tmp_path: Path) -> Iterator[Path]:
     with override_settings(C2PA_KEYS_DIR=tmp_path / "keys", TSA_URL=""):
         yield tmp_path / "keys"
+
+
+class TestFromSettings:
+    def test_seals_in_production_with_no_certificate_of_our_own_making(self, keys: Path) -> None:
+        keystore.provide(keys, at=datetime.now(UTC))
+
+        with override_settings(IS_PRODUCTION=True), pytest.raises(CertificateForDevelopment):
+            signers.from_settings()
+
+    def test_wants_a_time_stamp_authority_in_production(self, keys: Path) -> None:
+        keystore.provide(keys, at=datetime.now(UTC))
+        root = _issue_elsewhere(keys)
+
+        with override_settings(IS_PRODUCTION=True), pytest.raises(SealUnavailable) as caught:
+            signers.from_settings()
+        with override_settings(IS_PRODUCTION=True, TSA_URL="https://tsa.example.com"):
+            assert signers.from_settings().chain[-1].issuer == root.subject
+
+        assert caught.value.members == {"missing": "TSA_URL"}
+
+
+def _issue_elsewhere(keys: Path) -> x509.Certificate:
+    """Put a leaf of an authority that is not ours into the folder. Returns its root."""
+    at = datetime.now(UTC)
+    root = issuing.issue_root(name="Elsewhere", at=at, organisation="Elsewhere")
+    leaf = issuing.issue_claim_leaf(root, name="Seal", at=at, organisation="Elsewhere")
+    (keys / signers.TRUST).write_bytes(root.certificate_pem)
+    (keys / signers.CHAIN).write_bytes(leaf.certificate_pem)
+    (keys / signers.LEAF_KEY).write_bytes(leaf.key_pem)
+    return root.certificate
 
 
 class TestMakeCertificates:
