@@ -58,14 +58,12 @@ def measure(recording: Path, kind: str, *, wall_s: float = WALL_SECONDS_MAX) -> 
             memory or time.
         CaptureCheckUnavailable: the process could not be started, or was killed from outside.
     """
-    environment = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
-    environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "2", "HOME": "/nonexistent"}
     command = [sys.executable, "-m", "ledger.cameos.inspection", str(recording), kind]
     try:
         process = subprocess.Popen(
             command,
             cwd=settings.BASE_DIR,
-            env=environment,
+            env=environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -76,6 +74,12 @@ def measure(recording: Path, kind: str, *, wall_s: float = WALL_SECONDS_MAX) -> 
     with process:
         answer = _answer(process, wall_s)
     return _read(process.returncode, answer)
+
+
+def environment() -> dict[str, str]:
+    """Return all that the process learns of ours: no settings, no secret."""
+    passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return passed | {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "2", "HOME": "/nonexistent"}
 
 
 def _answer(process: subprocess.Popen[bytes], wall_s: float) -> bytes:

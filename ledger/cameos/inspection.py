@@ -129,6 +129,8 @@ def _pictures(path: str, kind: str) -> tuple[_Frames, int, int]:
         if container.duration is not None:
             _within(container.duration / 1e6 <= SECONDS_MAX, "too-long")
         stream.codec_context.thread_count = 2
+        # A picture may grow inside the stream: the codec refuses it before it allocates.
+        stream.codec_context.options = {"max_pixels": str(SIDE_PX_MAX**2)}
         found = _Frames([], [])
         next_s, start_s = 0.0, None
         for frame in container.decode(stream):
