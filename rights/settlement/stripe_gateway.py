@@ -372,7 +372,7 @@ def _capture_before(charge: dict[str, Any]) -> datetime:
     return datetime.fromtimestamp(charge["created"], UTC) + HOLD_FOR
 
 
-def _done(found: stripe.Refund | stripe.Transfer | stripe.Reversal) -> Done:
+def _done(found: stripe.Refund | stripe.Transfer | stripe.TransferReversal) -> Done:
     item = found.to_dict()
     if item.get("status") == "failed":
         raise StripeRefused(stripe_code=str(item.get("failure_reason") or "failed"))

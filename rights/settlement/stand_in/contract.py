@@ -186,6 +186,8 @@ def _checked(value: Value, hint: Any, path: str, *, depth: int) -> Any:  # By ki
         if not isinstance(value, dict):
             raise invalid("Invalid object", parameter=path)
         return _checked_dict(value, _hints(hint), path, depth=depth + 1)
+    if origin is not None:
+        raise invalid("Invalid object", parameter=path)  # The SDK's own classes: never on the wire.
     return _checked_scalar(value, hint, path)
 
 
