@@ -15,7 +15,7 @@ CAST_MAX = 8
 PROMPT_CHARACTERS_MAX = 4_000
 TITLE_CHARACTERS_MAX = 200
 SECONDS_MIN = Decimal("0.5")
-SIDE_PX_MIN = 64
+SIDE_PX_MIN = 270  # In fewer lines the invisible mark cannot always be proved, and so not released.
 SEED_MAX = 2**53 - 1  # The largest that canonical JSON writes exactly (RFC 8785).
 
 

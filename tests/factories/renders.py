@@ -53,7 +53,7 @@ WISH = rules.Wish(
     cast=(),
     drop=(),
     purpose="personal",
-    seconds=Decimal("2"),
+    seconds=Decimal("1"),
     width_px=480,
     height_px=270,
     parent_id=None,
@@ -330,3 +330,24 @@ def deny(render: Render) -> None:
     with transaction.atomic():
         lock(exclusive=[use(UUID(str(render.pk)))])
         gates.finish(Use.objects.get(pk=render.pk), state="denied", code="test", at=timezone.now())
+
+
+def released_row(requester: Account, *cast: Cameo, body: bytes) -> Render:
+    """Return a released render whose sealed file is `body`: for tests of the door alone."""
+    return row_in(rules.State.RELEASED, requester, *cast, body=body)
+
+
+def row_in(state: rules.State, requester: Account, *cast: Cameo, body: bytes) -> Render:
+    """Return a render that came to `state` with a sealed file of these bytes. The seal is left out."""
+    render = sealing_row(requester, *cast)
+    sha256 = hashlib.sha256(body).digest()
+    name = files.sealed_name(render_id=render.pk, sha256=sha256)
+    path = files.path_of(name)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+    Render.objects.filter(pk=render.pk).update(
+        state=state, sealed_path=name, sealed_sha256=sha256, sealed_size_bytes=len(body)
+    )
+    if state == rules.State.RELEASED:
+        Use.objects.filter(pk=render.pk).update(state=Use.State.RELEASED)
+    return Render.objects.select_related("use").get(pk=render.pk)
