@@ -35,6 +35,7 @@ def main() -> int:
 
     app.worker_main(
         [
+            "--quiet",
             "worker",
             "--pool=threads",
             "--concurrency=1",

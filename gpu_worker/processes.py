@@ -12,6 +12,7 @@ import ctypes
 import multiprocessing
 import os
 import resource
+import select
 import shutil
 import signal
 import tempfile
@@ -41,7 +42,7 @@ STOP_GRACE_S = 5.0  # Between asking a process to stop, or its deadline, and kil
 POLL_S = 0.1
 FOLDER_PREFIX = "countersign-gpu-"
 PRELOAD = ["gpu_worker.attempts", "gpu_worker.backends.studio.backend"]
-PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+PR_SET_DUMPABLE = 4
 
 
 @dataclass(frozen=True)
@@ -153,6 +154,7 @@ def _main(
     from gpu_worker.stops import Stop
 
     _shut_in()
+    threading.Thread(target=_die_with, args=(pipe.fileno(),), name="watch", daemon=True).start()
     logs.configure()
     stop = Stop(deadline_at=deadline_at)
     signal.signal(signal.SIGTERM, lambda *_: stop.stop())
@@ -170,7 +172,6 @@ def _main(
         if not isinstance(error, PermitRedeemed):
             attempts.report_failure(order, error, settings=settings)
         pipe.send(("failed", error.code, {name: str(v) for name, v in error.members.items()}))
-    pipe.close()
 
 
 def _read(message: Any) -> Outcome:
@@ -181,11 +182,21 @@ def _read(message: Any) -> Outcome:
 
 
 def _shut_in() -> None:
-    """Die with the worker; leave no core file, and let no other process of the user look inside."""
+    """Leave no core file, and let no other process of the user look inside."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if hasattr(libc := ctypes.CDLL(None, use_errno=True), "prctl"):
-        libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
         libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def _die_with(descriptor: int) -> None:
+    """Die at once when nobody holds the pipe's other end: the worker was killed.
+
+    Not PR_SET_PDEATHSIG: the parent is the fork server, which lives as long as its children do.
+    """
+    watch = select.poll()
+    watch.register(descriptor, 0)  # Errors are told without being asked for.
+    watch.poll()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _place(error: BaseException) -> str:
