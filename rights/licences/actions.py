@@ -127,7 +127,11 @@ def authorised(
     A licence whose use ended while the bank was asked stays `void_intended`, and learns only what to
     let go of.
     """
-    facts = {"payment_intent": payment_intent, "charge": charge, "capture_before": capture_before}
+    facts: dict[str, Any] = {
+        "payment_intent": payment_intent,
+        "charge": charge,
+        "capture_before": capture_before,
+    }
     if licence.state == states.VOID_INTENDED:
         _note(licence, at=at, **facts)
         return
@@ -166,7 +170,7 @@ def captured(licence: Licence, *, charge: str, at: datetime) -> None:
     When a withdrawal overtook the call the licence stays `refund_intended`: what was taken is now
     known, and is given back.
     """
-    facts = {"charge": charge, "captured_at": at}
+    facts: dict[str, Any] = {"charge": charge, "captured_at": at}
     if licence.state == states.REFUND_INTENDED:
         _note(licence, at=at, **facts)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import cast
 from uuid import UUID
 
 from drf_spectacular.utils import OpenApiResponse, extend_schema
@@ -10,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ledger.accounts.models import Account
 from rights.licences import queries
 from rights.licences.models import Licence, LicenceLine
 
@@ -46,5 +48,5 @@ class LicenceView(APIView):
         responses={200: LicenceOutput, 404: OpenApiResponse(description="`licence-not-found`")},
     )
     def get(self, request: Request, licence_id: UUID) -> Response:
-        licence = queries.of_buyer(licence_id=licence_id, buyer_id=request.user.pk)
+        licence = queries.of_buyer(licence_id=licence_id, buyer_id=cast(Account, request.user).id)
         return Response(LicenceOutput(licence).data)

@@ -88,7 +88,7 @@ class Licence(models.Model):
             ),
             pgtrigger.ReadOnly(
                 name="what_was_quoted_never_changes",
-                fields=("use", "buyer", "purpose", "currency", "amount_minor", "fee_bps"),
+                fields=["use", "buyer", "purpose", "currency", "amount_minor", "fee_bps"],
             ),
         )
 

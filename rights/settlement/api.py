@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.conf import settings
@@ -14,6 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ledger.accounts.models import Account
 from ledger.http.idempotency import IdempotentView
 from rights.licences.api import LicenceOutput
 from rights.settlement import payees, payments, queries, stripe_gateway
@@ -55,7 +56,7 @@ class OwnPayeeView(IdempotentView, APIView):
         body = self.Input(data=request.data)
         body.is_valid(raise_exception=True)
         onboarding = payees.onboard(
-            account=request.user,
+            account=cast(Account, request.user),
             country=body.validated_data["country"],
             return_url=settings.SERVICE_URL,
             stripe=stripe_gateway.from_settings(),
@@ -91,7 +92,7 @@ class AuthorisationView(IdempotentView, APIView):
         body.is_valid(raise_exception=True)
         licence = payments.authorise(
             licence_id=licence_id,
-            buyer_id=request.user.pk,
+            buyer_id=cast(Account, request.user).id,
             payment_method=body.validated_data["payment_method"],
             stripe=stripe_gateway.from_settings(),
             at=timezone.now(),

@@ -61,11 +61,9 @@ def open_one(
     *, licence_id: UUID, kind: str, payout_id: UUID | None = None
 ) -> PaymentAttempt | None:
     """Return the open attempt of this kind, locked, or None."""
-    return (
-        PaymentAttempt.objects.select_for_update()
-        .filter(licence_id=licence_id, kind=kind, payout_id=payout_id, state="open")
-        .first()
-    )
+    rows = PaymentAttempt.objects.filter(licence_id=licence_id, kind=kind, state="open")
+    rows = rows.filter(payout=None) if payout_id is None else rows.filter(payout_id=payout_id)
+    return rows.select_for_update(of=("self",)).first()
 
 
 def is_under_way(attempt: PaymentAttempt, *, at: datetime) -> bool:

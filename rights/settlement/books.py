@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import connection
@@ -74,7 +75,7 @@ def record(entry: Entry, *, at: datetime) -> UUID:
 def _post(entry: Entry, *, at: datetime) -> tuple[UUID, bool]:
     accounts = _accounts(entry)
     new_id = uuid.uuid4()
-    parameters = {
+    parameters: dict[str, Any] = {
         "id": new_id,
         "key": entry.key,
         "kind": entry.kind,

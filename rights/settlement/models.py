@@ -282,7 +282,7 @@ class Payout(models.Model):
             ),
             pgtrigger.ReadOnly(
                 name="what_is_owed_never_changes",
-                fields=("licence", "payee", "amount_minor", "currency"),
+                fields=["licence", "payee", "amount_minor", "currency"],
             ),
         )
 

@@ -89,13 +89,13 @@ class SdkStripe:
         return _payment(intent)
 
     def find_authorisation(self, *, key: UUID, since: datetime) -> Payment | None:
-        period = {
+        period: Any = {
             "gte": _seconds(since - CLOCK_SKEW),
             "lte": _seconds(since + SEARCH_WITHIN + CLOCK_SKEW),
         }
         with _translated():
             page = self._client.v1.payment_intents.list(
-                {"created": period, "limit": PAGE, "expand": [f"data.{_CHARGE}"]}  # type: ignore[typeddict-item]  # A dict is one.
+                {"created": period, "limit": PAGE, "expand": [f"data.{_CHARGE}"]}
             )
             for intent in _bounded(page):
                 if _metadata(intent).get("key") == str(key):
@@ -278,9 +278,9 @@ class SdkStripe:
         return str(link.url)
 
     def movements(self, *, since: datetime, until: datetime) -> Iterator[Movement]:
-        period = {"gte": _seconds(since), "lt": _seconds(until)}
+        period: Any = {"gte": _seconds(since), "lt": _seconds(until)}
         with _translated():
-            page = self._client.v1.balance_transactions.list({"created": period, "limit": PAGE})  # type: ignore[typeddict-item]  # A dict is one.
+            page = self._client.v1.balance_transactions.list({"created": period, "limit": PAGE})
             for line in _bounded(page):
                 yield _movement(line.to_dict())
 
@@ -292,7 +292,8 @@ def _translated() -> Iterator[None]:
     try:
         yield
     except stripe.CardError as exc:
-        error = (exc.json_body or {}).get("error", {})
+        body: Any = exc.json_body or {}
+        error = body.get("error", {})
         code = error.get("decline_code") or exc.code or "card_declined"
         raise CardDeclined(decline_code=str(code)) from exc
     except (stripe.APIConnectionError, stripe.RateLimitError) as exc:
@@ -347,7 +348,7 @@ _STATES = {
 def _payment(found: stripe.PaymentIntent) -> Payment:
     intent = found.to_dict()
     charge = intent.get("latest_charge") or {}
-    line = charge.get("balance_transaction")
+    line: Any = charge.get("balance_transaction")
     licence_id = (intent.get("metadata") or {}).get("licence_id")
     state = _STATES.get(intent["status"], PaymentState.UNPAID)
     if state == PaymentState.CAPTURED and line is None:

@@ -118,7 +118,7 @@ class Money:
         intent = self._intent(identity)
         if intent["status"] != "requires_capture":
             raise self._unexpected(intent, "capture")
-        amount = values.get("amount_to_capture", intent["amount_capturable"])
+        amount: int = values.get("amount_to_capture") or intent["amount_capturable"]
         if not 0 < amount <= intent["amount_capturable"]:
             raise invalid("The amount is too large.", parameter="amount_to_capture")
         charge = self.store.get(intent["latest_charge"], "charge")
