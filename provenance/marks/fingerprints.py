@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -38,10 +39,14 @@ def fingerprint_of(video: reading.Reading) -> Fingerprint:
 
     Source: ISO 24138:2024, Video-Code; its 256 bits are the WTA-Hash of the summed signatures.
     """
-    signatures = [[int(value) for value in row] for row in video.signatures]
-    body = iscc_lib.soft_hash_video_v0(signatures, bits=BITS)
+    signatures = video.signatures.tolist()
     code = iscc_lib.gen_video_code_v0(signatures, bits=BITS)["iscc"]
-    return Fingerprint(code=code, bits=int.from_bytes(body, "big"))
+    return Fingerprint(code=code, bits=bits_of(signatures))
+
+
+def bits_of(signatures: Sequence[Sequence[int]]) -> int:
+    """Return the 256 bits of a video's frame signatures, as an unsigned integer."""
+    return int.from_bytes(iscc_lib.soft_hash_video_v0(signatures, bits=BITS), "big")
 
 
 def distance(first: int, second: int) -> int:
