@@ -79,7 +79,7 @@ def dispatch(*, render_id: UUID, at: datetime) -> Attempt | None:
 @use_case
 def _dispatch(*, render_id: UUID, at: datetime) -> Attempt | None:
     decided = gates.dispatch(use_id=render_id, at=at)
-    if not decided.is_permitted:
+    if not decided.is_permitted or decided.decision_id is None:
         return None  # The gate has ended the use, and told `actions.use_changed`.
     render = Render.objects.select_for_update(of=("self",)).select_related("use").get(pk=render_id)
     if not _is_due(render):

@@ -45,11 +45,9 @@ def probe(container: Any) -> dict[str, Any]:
     video = container.streams.video[0]
     if not (0 < video.width <= SIDE_PX_MAX and 0 < video.height <= SIDE_PX_MAX):
         raise ValueError("size")
-    counts, ends, digest = (
-        dict.fromkeys((s.index for s in container.streams), 0),
-        {},
-        hashlib.sha256(),
-    )
+    counts = dict.fromkeys((stream.index for stream in container.streams), 0)
+    ends: dict[int, float] = {}
+    digest = hashlib.sha256()
     for number, packet in enumerate(container.demux()):
         if number > PACKETS_MAX:
             raise ValueError("packets")

@@ -11,10 +11,11 @@ from django.utils import timezone
 
 from ledger.accounts.models import Block
 from ledger.consent.models import Use
+from ledger.consent.observers import UseChange
 from ledger.log.models import StagedEntry
 from ledger.notifications.models import Notification
 from ledger.outbox.models import OutboxMessage
-from provenance.renders import actions, rules, transitions
+from provenance.renders import actions, attempts, rules, transitions
 from provenance.renders.errors import (
     CameoNotFound,
     IllegalTransition,
@@ -236,16 +237,12 @@ class TestUseChanged:
         render = make.requested(ben, make.cameo(ada))
         Block.objects.create(blocker=ada, blocked=ben, created_at=timezone.now())
 
-        from provenance.renders import attempts
-
         assert attempts.dispatch(render_id=render.pk, at=timezone.now()) is None
         render.refresh_from_db()
         assert render.state == "denied"
         assert not render.attempts.exists()
 
     def test_passes_over_a_use_without_a_render(self) -> None:
-        from ledger.consent.observers import UseChange
-
         with transaction.atomic():
             actions.use_changed(UseChange(uuid.uuid4(), "cancelled", "x", timezone.now()))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ from knox.models import AuthToken
 
 from ledger.accounts.models import Account
 from ledger.cameos.models import Cameo
-from provenance.renders import actions, events
+from ledger.http.models import IdempotencyRecord
+from provenance.renders import actions, attempts, events
 from provenance.renders.models import Render
 from provenance.renders.rules import State
 from tests.factories import renders as make
@@ -86,10 +88,6 @@ class TestPost:
     def test_survives_a_crash_between_the_commit_and_the_answer(
         self, ben: Account, cameo: Cameo
     ) -> None:
-        from datetime import timedelta
-
-        from ledger.http.models import IdempotencyRecord
-
         first = _post(ben, _wish(cameo), key="k")
         IdempotencyRecord.objects.update(
             status=None, body=None, created_at=timezone.now() - timedelta(minutes=5)
@@ -247,8 +245,6 @@ class TestGet:
 
     def test_tells_progress(self, ben: Account, cameo: Cameo) -> None:
         attempt, _ = make.rendering(ben, cameo)
-        from provenance.renders import attempts
-
         attempts.beat(
             claims=make.claims(attempt),
             stage="drawing",

@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from gpu_worker.contract import capture as contract_capture
 from gpu_worker.contract import job as jobs
-from gpu_worker.contract import permit
+from gpu_worker.contract import keys, permit
 from ledger.accounts.models import Account, Block
 from ledger.cameos.models import Cameo
 from ledger.consent.models import Decision, UseCast
@@ -176,8 +176,6 @@ class TestPermitsRead:
         settings.KEYS_DIR = tmp_path / "keys"
         (settings.KEYS_DIR / permits.PREVIOUS_FOLDER).mkdir(parents=True)
         before = permits.jwks()["keys"]
-        from gpu_worker.contract import keys
-
         (settings.KEYS_DIR / permits.PREVIOUS_FOLDER / "old.pem").write_bytes(
             keys.to_pem(make.WORKER_KEY.public_key())
         )
