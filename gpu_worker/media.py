@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import av
 import numpy as np
+from av.container import InputContainer
 from av.error import FFmpegError
 from numpy.typing import NDArray
 
@@ -44,10 +46,11 @@ def outline(data: bytes, *, height_px: int, count: int, from_s: float, until_s: 
     Raises:
         Unreadable: not a video, too large, broken, or without a frame.
     """
-    wanted = np.linspace(from_s, until_s, count, endpoint=False).tolist()
     samples, last = [], 0.0
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
+        with _opened(data) as container:
+            ends_s = min(until_s, _length_s(container) or until_s)
+            wanted = np.linspace(from_s, ends_s, count, endpoint=False).tolist()
             for time_s, frame in _decoded(container, until_s):
                 last = time_s
                 if wanted and time_s >= wanted[0]:
@@ -70,8 +73,8 @@ def frames(
         Unreadable: not a video, too large, or broken.
     """
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
-            for time_s, frame in _decoded(container, until_s):
+        with _opened(data) as container:
+            for time_s, frame in _decoded(container, until_s, from_s=from_s):
                 if time_s >= from_s - 1e-6:
                     yield Frame(time_s, _rgb(frame, height_px))
     except (FFmpegError, ValueError, OverflowError, MemoryError) as exc:
@@ -87,7 +90,7 @@ def sound(data: bytes, *, until_s: float = SECONDS_MAX) -> NDArray[np.float32]:
     parts: list[NDArray[np.float32]] = []
     missing = int(min(until_s, SECONDS_MAX) * SAMPLE_RATE_HZ)
     try:
-        with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
+        with _opened(data) as container:
             if not container.streams.audio:
                 return np.zeros(0, np.float32)
             resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE_HZ)
@@ -102,15 +105,33 @@ def sound(data: bytes, *, until_s: float = SECONDS_MAX) -> NDArray[np.float32]:
     return np.concatenate(parts) if parts else np.zeros(0, np.float32)
 
 
+def _length_s(container: InputContainer) -> float:
+    """Return how long a file says that it is; it may say nothing, or something wrong."""
+    return float(container.duration or 0) / av.time_base
+
+
+@contextmanager
+def _opened(data: bytes) -> Iterator[InputContainer]:
+    with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
+        if not isinstance(container, InputContainer):
+            raise Unreadable("no input")
+        yield container
+
+
 def _decoded(
-    container: av.container.InputContainer, until_s: float
+    container: InputContainer, until_s: float, *, from_s: float = 0.0
 ) -> Iterator[tuple[float, av.VideoFrame]]:
-    """Yield each frame and its time in seconds after the first one's."""
+    """Yield each frame and its time in seconds after the video's start, from the last key frame
+    before `from_s` on."""
     if not container.streams.video:
         raise Unreadable("no picture")
     stream = container.streams.video[0]
     stream.thread_type = "AUTO"
     first: float | None = None
+    if stream.start_time is not None and stream.time_base is not None:
+        first = float(stream.start_time * stream.time_base)
+        if from_s > 0:
+            container.seek(int((first + from_s) * av.time_base), backward=True)
     for number, frame in enumerate(container.decode(stream)):
         if number >= FRAMES_MAX or max(frame.width, frame.height) > SIDE_PX_MAX:
             raise Unreadable("too large")
@@ -124,4 +145,5 @@ def _decoded(
 def _rgb(frame: av.VideoFrame, height_px: int) -> NDArray[np.uint8]:
     height = min(frame.height, height_px)
     width = max(2, round(frame.width * height / frame.height / 2) * 2)
-    return frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+    picture = frame.to_ndarray(format="rgb24", width=width, height=height, interpolation="AREA")
+    return picture.astype(np.uint8, copy=False)

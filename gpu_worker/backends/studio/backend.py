@@ -72,9 +72,7 @@ class Studio:
             if should_cancel():
                 break
             take = takes.read(
-                person.capture or b"",
-                height_px=min(CAPTURE_HEIGHT_PX_MAX, size.height),
-                seconds=plan.seconds,
+                person.capture or b"", height_px=min(CAPTURE_HEIGHT_PX_MAX, size.height)
             )
             actors.append(Actor(take, mark))
             on_step("preparing", (number + 1) / (len(present) + 1))

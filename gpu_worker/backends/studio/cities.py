@@ -67,7 +67,7 @@ def city(size: Size, rng: Rng, setting: Setting) -> Scene:
 
 def _row(
     picture: Picture, size: Size, rng: Rng, *, height: float, spread: float,
-    tone: painting.NDArray[np.float64], lit: float, unit: float,
+    tone: painting.Plane, lit: float, unit: float,
 ) -> tuple[Picture, Picture]:  # fmt: skip
     """Paint one row of houses; return the picture, and the light of its windows."""
     picture, windows = picture.copy(), np.zeros_like(picture)
@@ -96,7 +96,7 @@ def _roof(
     left: int,
     right: int,
     top: int,
-    tone: painting.NDArray[np.float32],
+    tone: painting.Plane,
 ) -> None:
     middle, kind = (left + right) // 2, rng.random()
     wide = right - left
@@ -165,7 +165,7 @@ def _street(picture: Picture, size: Size, rng: Rng, *, wet: bool) -> Picture:
     return picture
 
 
-def _blinking(lights: Picture, size: Size, rng: Rng) -> painting.NDArray[np.uint8]:
+def _blinking(lights: Picture, size: Size, rng: Rng) -> painting.Plane:
     """Return some of the lights, each wholly or not at all, to be added on top as they glow."""
     cells = Size(max(2, size.width // 24), max(2, size.height // 24))
     chosen = (rng.random((cells.height, cells.width)) < 0.16).astype(np.float32)

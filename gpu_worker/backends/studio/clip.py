@@ -31,12 +31,12 @@ class StudioClip:
         self._caption, self._should_cancel = caption, should_cancel
         self.preferences_applied, self.device = preferences_applied, device
         self._turns = staging.turns(len(actors) + (screen is not None), plan.seconds)
-        if screen is not None:
-            self._turns = self._turns[1:]  # The parent speaks first.
         self._shots = staging.shots(
             plan.seconds, marks=tuple(actor.mark for actor in actors), seed=plan.seed,
             turns=self._turns,
         )  # fmt: skip
+        # A parent speaks first.
+        self._own_turns = self._turns[len(self._turns) - len(actors) :]
 
     def batches(self) -> Iterator[Batch]:
         """Yield the whole clip in order. Stops early when the work is to be cancelled."""
@@ -59,8 +59,8 @@ class StudioClip:
         shot = self._shot(at_s)
         view = shot.view(at_s)
         cutting = [
-            ahead.submit(actor.take.cut, self._take_time(actor, shot, at_s))
-            for actor in self._actors
+            ahead.submit(actor.take.cut, self._begins(number, shot) + at_s - shot.starts_at_s)
+            for number, actor in enumerate(self._actors)
         ]
         self._scene.draw_behind(frame, at_s=at_s, view=view)
         if self._screen is not None:
@@ -77,25 +77,27 @@ class StudioClip:
     def _shot(self, at_s: float) -> Shot:
         return next((shot for shot in self._shots if at_s < shot.ends_at_s), self._shots[-1])
 
-    def _take_time(self, actor: Actor, shot: Shot, at_s: float) -> float:
-        """Return which moment of a take is shown: it plays on, and begins again only with a shot."""
-        return self._begins(actor, shot) + (at_s - shot.starts_at_s) % actor.take.seconds
+    def _begins(self, number: int, shot: Shot) -> float:
+        """Return at which moment of their take a person's shot begins.
 
-    def _begins(self, actor: Actor, shot: Shot) -> float:
-        begin = 0.0
-        for earlier in self._shots[: self._shots.index(shot)]:
-            begin += earlier.seconds
-            following = self._shots[self._shots.index(earlier) + 1]
-            # Half a frame's grace: the last shot may end with the take.
-            if begin + following.seconds > actor.take.seconds + 0.5 / self._plan.fps:
-                begin = 0.0
-        return begin
+        Who speaks in a shot does so when their turn comes; who listens is taken from before their
+        first word, further on with each shot as long as there is enough.
+        """
+        take, (start, end) = self._actors[number].take, self._own_turns[number]
+        latest = max(0.0, take.seconds - shot.seconds)
+        if start < shot.ends_at_s and end > shot.starts_at_s:
+            into = shot.starts_at_s - start
+            return min(latest, max(0.0, take.speaks_at_s + into))
+        room = max(0.0, min(take.speaks_at_s or latest, take.seconds) - shot.seconds)
+        return shot.starts_at_s % room if room > 0 else 0.0
 
     def _soundtrack(self) -> soundtrack.Soundtrack:
         parts = []
-        for actor, (start, end) in zip(self._actors, self._turns, strict=True):
+        for number, (actor, (start, end)) in enumerate(
+            zip(self._actors, self._own_turns, strict=True)
+        ):
             for shot in self._shots:
-                begin = round(self._begins(actor, shot) * SAMPLE_RATE_HZ)
+                begin = round(self._begins(number, shot) * SAMPLE_RATE_HZ)
                 voice = actor.take.voice[begin : begin + round(shot.seconds * SAMPLE_RATE_HZ)]
                 gain = soundtrack.turn_gain(
                     voice.size, start=start, end=end, offset_s=shot.starts_at_s

@@ -165,7 +165,7 @@ def _sand(size: Size, rng: Rng, setting: Setting, *, shore: float) -> Layer:
 
 
 def _range(
-    picture: Picture, size: Size, rng: Rng, *, line: painting.NDArray[np.float32], ground: Colour,
+    picture: Picture, size: Size, rng: Rng, *, line: painting.Plane, ground: Colour,
     snow: Colour, snow_share: float, haze: Colour,
 ) -> Picture:  # fmt: skip
     """Paint one range: lit and shaded faces, snow above a ragged line, haze at its foot."""

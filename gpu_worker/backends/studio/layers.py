@@ -7,12 +7,14 @@ moved between pixels and scaled without a fringe.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
+# OpenCV's own types know no element type, so a picture's is said in words: uint8.
+Image = NDArray[Any]
 
 MARGIN = 0.16  # How much larger than the frame a scene is painted, so that the camera can move.
 

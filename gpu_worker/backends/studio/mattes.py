@@ -17,13 +17,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Image = NDArray[np.uint8]
-Plane = NDArray[np.float32]
+Image = NDArray[Any]  # uint8; OpenCV's types know no element type.
+Plane = NDArray[Any]  # float32.
 
 SAMPLES_MAX = 9
 SMALL_HEIGHT_PX = 180
@@ -153,9 +154,9 @@ def grabcut(rgb: Image, start: Image, *, rounds: int = GRABCUT_ROUNDS) -> Image:
     if len(np.unique(labels % 2)) < 2:
         return np.full(labels.shape, 255 * int(labels.flat[0] % 2), np.uint8)
     cv2.setRNGSeed(1)
-    models = np.zeros((1, 65)), np.zeros((1, 65))
+    background, person = np.zeros((1, 65)), np.zeros((1, 65))
     bgr = np.ascontiguousarray(rgb[..., ::-1])
-    cv2.grabCut(bgr, labels, None, *models, rounds, cv2.GC_INIT_WITH_MASK)
+    cv2.grabCut(bgr, labels, (0, 0, 1, 1), background, person, rounds, cv2.GC_INIT_WITH_MASK)
     return np.where(labels % 2 == 1, 255, 0).astype(np.uint8)
 
 
@@ -192,7 +193,7 @@ def _surface(samples: Sequence[Image]) -> tuple[Plane, float]:
 
 @lru_cache(maxsize=1)
 def _faces() -> cv2.CascadeClassifier:
-    path = Path(cv2.data.haarcascades) / "haarcascade_frontalface_default.xml"
+    path = Path(cv2.__file__).parent / "data" / "haarcascade_frontalface_default.xml"
     return cv2.CascadeClassifier(str(path))
 
 

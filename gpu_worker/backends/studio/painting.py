@@ -7,6 +7,7 @@ picture: (0, 0) is its upper left corner.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,8 +15,9 @@ from numpy.typing import NDArray
 
 from gpu_worker.backends.studio.layers import Image, Size
 
-Plane = NDArray[np.float32]
-Picture = NDArray[np.float32]
+# OpenCV's own types know no element type, so these are said in words: float32.
+Plane = NDArray[Any]
+Picture = NDArray[Any]
 Colour = tuple[float, float, float]
 Rng = np.random.Generator
 

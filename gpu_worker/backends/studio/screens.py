@@ -70,7 +70,7 @@ class Screen:
         self, frame: Image, rgb: Image, matrix: NDArray[np.float64], target: NDArray[np.float32]
     ) -> None:
         height, width = frame.shape[:2]
-        spread = round(height * 0.03)
+        spread = round(height * 0.05)
         low = np.floor(target.min(axis=0)).astype(int) - spread
         high = np.ceil(target.max(axis=0)).astype(int) + spread
         left, top = max(0, int(low[0])), max(0, int(low[1]))
@@ -86,7 +86,7 @@ class Screen:
         )
         part = frame[top:bottom, left:right]
         small = cv2.resize(alpha, (max(1, size[0] // 8), max(1, size[1] // 8)))
-        glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), max(1.0, spread / 10)), size)
+        glow = cv2.resize(cv2.GaussianBlur(small, (0, 0), max(0.6, spread / 24)), size)
         shade = cv2.convertScaleAbs(glow, alpha=-0.5, beta=255)
         under = cv2.multiply(part, cv2.merge((shade, shade, shade)), scale=1 / 255)
         inner = cv2.merge((alpha, alpha, alpha))

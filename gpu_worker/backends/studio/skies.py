@@ -119,7 +119,7 @@ def _stars(picture: Picture, size: Size, rng: Rng, *, lower: float, count: int =
     return painting.light(picture, tone, stars * fade)
 
 
-def _star_lights(size: Size, rng: Rng) -> painting.NDArray[np.uint8]:
+def _star_lights(size: Size, rng: Rng) -> painting.Plane:
     unit = size.height / 720
     plane: Plane = painting.dots(size, rng, count=70, radius_px=(0.8 * unit, 1.7 * unit), power=1.5)
     soft = painting.blur(np.repeat(plane[..., None], 3, axis=2), 0.8 * unit)

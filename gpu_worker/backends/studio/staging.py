@@ -6,13 +6,14 @@ Pure: everything follows from the number of people, the length and the seed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from gpu_worker.backends.studio.layers import View
 
 SHOT_SECONDS = 4.6  # About; a cut also hides that a short capture begins again.
-SHOTS_MAX = 40
+SHOT_SECONDS_MIN = 2.2
 
 
 @dataclass(frozen=True)
@@ -84,21 +85,23 @@ def marks(count: int, *, seed: int, aspect: float, beside_screen: bool = False) 
 def shots(
     seconds: float, *, marks: tuple[Mark, ...], seed: int, turns: tuple[tuple[float, float], ...]
 ) -> tuple[Shot, ...]:
-    """Return the shots of a clip: wide and closer ones in turn, the closer ones towards who speaks."""
+    """Return the shots of a clip: wide and closer ones in turn, the closer ones towards who speaks.
+
+    There is a cut where somebody else begins to speak, unless that would make a shot too short.
+    """
     rng = np.random.default_rng([seed, 2])
-    count = min(SHOTS_MAX, max(1, round(seconds / SHOT_SECONDS)))
-    edges = np.linspace(0, seconds, count + 1)
+    edges = _edges(seconds, turns)
     made = []
-    for number in range(count):
+    for number, (begins, ends) in enumerate(pairwise(edges)):
         direction = float(rng.choice([-1, 1]))
-        towards = _towards(marks, turns, at_s=float(edges[number] + edges[number + 1]) / 2)
+        towards = _towards(marks, turns, at_s=(begins + ends) / 2)
         if number % 2 == 0:
             begin = View(1.0, -0.022 * direction, 0.0)
             end = View(1.06, 0.022 * direction, 0.006)
         else:
             begin = View(1.13, towards * 0.8, 0.012)
             end = View(1.09, towards * 0.55, 0.004)
-        made.append(Shot(float(edges[number]), float(edges[number + 1]), begin, end))
+        made.append(Shot(begins, ends, begin, end))
     return tuple(made)
 
 
@@ -108,11 +111,27 @@ def turns(count: int, seconds: float) -> tuple[tuple[float, float], ...]:
     return tuple((float(edges[one]), float(edges[one + 1])) for one in range(count))
 
 
+def _edges(seconds: float, turns: tuple[tuple[float, float], ...]) -> list[float]:
+    """Return where the shots begin, and at last where the clip ends."""
+    edges = [0.0]
+    for begins, ends in turns:
+        if begins - edges[-1] >= SHOT_SECONDS_MIN:
+            edges.append(begins)
+        first = edges[-1]
+        parts = max(1, round((ends - first) / SHOT_SECONDS))
+        edges += [first + (ends - first) * part / parts for part in range(1, parts)]
+    if len(edges) > 1 and seconds - edges[-1] < SHOT_SECONDS_MIN:
+        edges.pop()
+    return [*edges, seconds]
+
+
 def _towards(
     marks: tuple[Mark, ...], turns: tuple[tuple[float, float], ...], *, at_s: float
 ) -> float:
     """Return how far right, in fractions of the height, the camera leans to who speaks then."""
-    for mark, (start, end) in zip(marks, turns, strict=True):
+    # The first turn may be a parent's, which stands nowhere.
+    own = turns[len(turns) - len(marks) :]
+    for mark, (start, end) in zip(marks, own, strict=True):
         if start <= at_s < end:
             return float(np.clip((mark.x - 0.5) * 0.16, -0.05, 0.05))
     return 0.0

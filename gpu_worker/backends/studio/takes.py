@@ -17,6 +17,9 @@ from gpu_worker.plans import SAMPLE_RATE_HZ
 PROBE_HEIGHT_PX = 96
 VOICE_WINDOW_S = 0.05
 LEAD_S = 0.35  # Shown before the first word.
+SECONDS_MAX = 60.0
+JUMP_S = 1.0
+FRAME_S_MAX = 0.1
 TARGET_RMS = 0.11
 
 
@@ -31,33 +34,35 @@ class Box:
 
 
 class Take:
-    """The part of one capture that the video uses, played forward and cut out frame by frame.
+    """One capture, played forward and cut out frame by frame.
 
-    `box` is where the person is in all of it. `voice` is mono at 48 kHz from the same moment on, with
-    an even loudness. Frames are decoded as they are asked for: a minute of them would not fit.
+    `box` is where the person is in all of it. `voice` is mono at 48 kHz, with an even loudness;
+    `speaks_at_s` is a moment before its first word. Frames are decoded as they are asked for: a minute
+    of them would not fit.
     """
 
     def __init__(
-        self, capture: bytes, *, height_px: int, begin_s: float, seconds: float, matter: Matter,
-        voice: NDArray[np.float32], box: Box,
+        self, capture: bytes, *, height_px: int, seconds: float, matter: Matter, box: Box,
+        voice: NDArray[np.float32], speaks_at_s: float,
     ) -> None:  # fmt: skip
-        self._capture, self._height_px, self._begin_s = capture, height_px, begin_s
-        self.seconds, self.matter, self.voice, self.box = seconds, matter, voice, box
+        self._capture, self._height_px = capture, height_px
+        self.seconds, self.matter, self.box = seconds, matter, box
+        self.voice, self.speaks_at_s = voice, speaks_at_s
         self._last: tuple[float, Cut] | None = None
-        self._rewind()
+        self._play_from(0.0)
 
     def cut(self, at_s: float) -> Cut:
         """Return the person as they were at that moment: the frame then shown, never a mix of two.
 
-        An earlier moment than the last one rewinds.
+        Playing on is quick; a jump, back or far ahead, looks for the place anew.
 
         Raises:
             CaptureUnreadable: the capture breaks off in the middle of a frame.
         """
-        if at_s < self._now.shown_at_s - self._begin_s - 1e-6:
-            self._rewind()
+        if not -1e-6 <= at_s - self._now.shown_at_s < JUMP_S:
+            self._play_from(at_s)
         try:
-            while self._next is not None and self._next.shown_at_s - self._begin_s <= at_s + 1e-6:
+            while self._next is not None and self._next.shown_at_s <= at_s + 1e-6:
                 self._now, self._next = self._next, next(self._frames, None)
         except media.Unreadable as exc:
             raise CaptureUnreadable(at="video") from exc
@@ -65,12 +70,11 @@ class Take:
             self._last = (self._now.shown_at_s, self.matter.cut(self._now.rgb))
         return self._last[1]
 
-    def _rewind(self) -> None:
+    def _play_from(self, at_s: float) -> None:
+        # A frame earlier, so that the one that is shown at this moment is among them.
+        begin = max(0.0, min(at_s, self.seconds) - FRAME_S_MAX)
         self._frames = media.frames(
-            self._capture,
-            height_px=self._height_px,
-            from_s=self._begin_s,
-            until_s=self._begin_s + self.seconds,
+            self._capture, height_px=self._height_px, from_s=begin, until_s=SECONDS_MAX
         )
         try:
             self._now = next(self._frames)
@@ -79,44 +83,39 @@ class Take:
             raise CaptureUnreadable(at="video") from exc
 
 
-def read(capture: bytes, *, height_px: int, seconds: float) -> Take:
-    """Return the best part of a capture of at most so many seconds, scaled to at most this height.
-
-    It starts a moment before the first word, where there is enough left from there.
+def read(capture: bytes, *, height_px: int) -> Take:
+    """Return a capture, up to its first minute, scaled to at most this height.
 
     Raises:
         CaptureUnreadable: not a video, or one without a single frame.
     """
     try:
-        voice = media.sound(capture)
-        begin = _beginning(voice, seconds=seconds)
+        voice = media.sound(capture, until_s=SECONDS_MAX)
         seen = media.outline(
-            capture, height_px=height_px, count=SAMPLES_MAX, from_s=begin, until_s=begin + seconds
+            capture, height_px=height_px, count=SAMPLES_MAX, from_s=0.0, until_s=SECONDS_MAX
         )
     except media.Unreadable as exc:
         raise CaptureUnreadable(at="video") from exc
     matter = Matter(seen.samples)
-    first = int(begin * SAMPLE_RATE_HZ)
     return Take(
         capture,
         height_px=height_px,
-        begin_s=begin,
-        seconds=min(seconds, seen.seconds - begin),
+        seconds=seen.seconds,
         matter=matter,
-        voice=_levelled(voice[first : first + int(seconds * SAMPLE_RATE_HZ)]),
         box=_box(matter, seen.samples),
+        voice=_levelled(voice),
+        speaks_at_s=_first_word(voice),
     )
 
 
-def _beginning(voice: NDArray[np.float32], *, seconds: float) -> float:
-    """Return from when on to use a capture: the first word, if `seconds` are left after it."""
+def _first_word(voice: NDArray[np.float32]) -> float:
+    """Return a moment before the first word, in seconds; 0 where nobody speaks."""
     window = int(VOICE_WINDOW_S * SAMPLE_RATE_HZ)
     if voice.size < 2 * window:
         return 0.0
     loud = np.sqrt(np.mean(voice[: voice.size // window * window].reshape(-1, window) ** 2, axis=1))
     speaking = np.flatnonzero(loud > max(0.3 * float(np.percentile(loud, 95)), 1e-3))
-    first = float(speaking[0]) * VOICE_WINDOW_S - LEAD_S if speaking.size else 0.0
-    return max(0.0, min(first, voice.size / SAMPLE_RATE_HZ - seconds))
+    return max(0.0, float(speaking[0]) * VOICE_WINDOW_S - LEAD_S) if speaking.size else 0.0
 
 
 def _levelled(voice: NDArray[np.float32]) -> NDArray[np.float32]:
