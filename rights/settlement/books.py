@@ -1,4 +1,4 @@
-"""Posting to the books: one statement for a transaction and all its sides."""
+"""Posting to the books: one statement for a transaction, all its sides and the accounts it opens."""
 
 from __future__ import annotations
 
@@ -7,14 +7,16 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import psycopg
 from django.db import connection
-from django.db.models import Q
 
 from ledger.db import step
 from ledger.errors import Conflict
 from ledger.log import actions as log
 from rights.settlement.entries import Entry
-from rights.settlement.models import LedgerAccount, Posting, Transfer
+from rights.settlement.models import Posting, Transfer
+
+_ACCOUNTS = UUID("6f1d1b54-51b5-4f6c-9c3e-6a0f8c3d2b10")
 
 
 class BooksKeyReused(Conflict):
@@ -27,21 +29,34 @@ class NothingPending(Conflict):
     title = "There is no pending transaction to resolve."
 
 
-# The transfer and its postings in one round trip. A key that was used inserts nothing.
+# One round trip. A key that was used, or a pending transfer that is not there, inserts nothing.
 POST = """
-WITH transfer AS (
+WITH leg AS (
+    SELECT * FROM unnest(
+        %(accounts)s::uuid[], %(codes)s::text[], %(owners)s::uuid[],
+        %(layers)s::text[], %(amounts)s::bigint[]
+    ) AS leg (account_id, code, owner_id, layer, amount_minor)
+), opened AS (
+    INSERT INTO rights_ledgeraccount (id, code, owner_id, currency)
+    SELECT DISTINCT leg.account_id, leg.code, leg.owner_id, %(currency)s::text
+    FROM leg
+    WHERE NOT EXISTS (SELECT 1 FROM rights_ledgeraccount WHERE id = leg.account_id)
+    ORDER BY leg.account_id
+    ON CONFLICT DO NOTHING
+), transfer AS (
     INSERT INTO rights_transfer
         (id, key, kind, licence_id, resolves_id, balance_transaction, postings_count, at)
-    VALUES (%(id)s, %(key)s, %(kind)s, %(licence_id)s, %(resolves_id)s, %(balance_transaction)s,
-            cardinality(%(accounts)s::uuid[]), %(at)s)
+    SELECT %(id)s::uuid, %(key)s::text, %(kind)s::text, %(licence_id)s::uuid,
+           (SELECT id FROM rights_transfer WHERE key = %(resolves)s::text),
+           %(balance_transaction)s::text, %(count)s::smallint, %(at)s::timestamptz
+    WHERE %(resolves)s::text IS NULL
+       OR EXISTS (SELECT 1 FROM rights_transfer WHERE key = %(resolves)s::text)
     ON CONFLICT (key) DO NOTHING
     RETURNING id
 ), postings AS (
     INSERT INTO rights_posting (id, transfer_id, account_id, layer, amount_minor)
     SELECT gen_random_uuid(), transfer.id, leg.account_id, leg.layer, leg.amount_minor
-    FROM transfer,
-         unnest(%(accounts)s::uuid[], %(layers)s::text[], %(amounts)s::bigint[])
-             AS leg (account_id, layer, amount_minor)
+    FROM transfer, leg
 )
 SELECT id FROM transfer
 """
@@ -49,7 +64,7 @@ SELECT id FROM transfer
 
 @step
 def post(entry: Entry, *, at: datetime) -> UUID:
-    """Write one entry, at most once by its key. Returns the transfer's id. Two round trips or three.
+    """Write one entry, at most once by its key. Returns the transfer's id. One round trip.
 
     Raises:
         BooksKeyReused: the key stands for other amounts.
@@ -72,73 +87,46 @@ def record(entry: Entry, *, at: datetime) -> UUID:
     return transfer_id
 
 
+def account_id(*, code: str, owner_id: UUID | None, currency: str) -> UUID:
+    """Return the id that an account of the books has: made of what it is, so nothing is looked up."""
+    return uuid.uuid5(_ACCOUNTS, f"{code}:{owner_id or ''}:{currency}")
+
+
 def _post(entry: Entry, *, at: datetime) -> tuple[UUID, bool]:
-    accounts = _accounts(entry)
     new_id = uuid.uuid4()
+    legs = entry.legs
     parameters: dict[str, Any] = {
         "id": new_id,
         "key": entry.key,
         "kind": entry.kind,
+        "currency": entry.currency,
         "licence_id": entry.licence_id,
-        "resolves_id": _pending(entry),
+        "resolves": entry.resolves,
         "balance_transaction": entry.balance_transaction,
-        "accounts": [accounts[leg.code, leg.owner_id] for leg in entry.legs],
-        "layers": [leg.layer.value for leg in entry.legs],
-        "amounts": [leg.amount_minor for leg in entry.legs],
+        "count": len(legs),
+        "accounts": [
+            account_id(code=leg.code, owner_id=leg.owner_id, currency=entry.currency)
+            for leg in legs
+        ],
+        "codes": [leg.code for leg in legs],
+        "owners": [leg.owner_id for leg in legs],
+        "layers": [leg.layer.value for leg in legs],
+        "amounts": [leg.amount_minor for leg in legs],
         "at": at,
     }
-    with connection.cursor() as cursor:
-        cursor.execute(POST, parameters)
+    # psycopg's own cursor binds on the server, so the statement is planned once for a connection.
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(POST, parameters, prepare=True)
         if cursor.fetchone() is not None:
             return new_id, True
     return _same(entry), False
 
 
-def _accounts(entry: Entry) -> dict[tuple[str, UUID | None], UUID]:
-    """Return the ids of the entry's accounts, opening those that are new."""
-    wanted = {(leg.code, leg.owner_id) for leg in entry.legs}
-    found = _find_accounts(wanted, entry.currency)
-    missing = sorted(wanted - found.keys(), key=str)
-    if missing:
-        LedgerAccount.objects.bulk_create(
-            (
-                LedgerAccount(code=code, owner_id=owner_id, currency=entry.currency)
-                for code, owner_id in missing
-            ),
-            ignore_conflicts=True,  # Another transaction opened it first.
-        )
-        found = _find_accounts(wanted, entry.currency)
-    return found
-
-
-def _find_accounts(
-    wanted: set[tuple[str, UUID | None]], currency: str
-) -> dict[tuple[str, UUID | None], UUID]:
-    owners = [owner_id for _, owner_id in wanted if owner_id is not None]
-    rows = LedgerAccount.objects.filter(
-        Q(owner_id__isnull=True) | Q(owner_id__in=owners),
-        currency=currency,
-        code__in={code for code, _ in wanted},
-    )
-    return {
-        (code, owner_id): row_id
-        for row_id, code, owner_id in rows.values_list("id", "code", "owner_id")
-        if (code, owner_id) in wanted
-    }
-
-
-def _pending(entry: Entry) -> UUID | None:
-    if entry.resolves is None:
-        return None
-    row_id = Transfer.objects.filter(key=entry.resolves).values_list("id", flat=True).first()
-    if row_id is None:
-        raise NothingPending(key=entry.resolves)
-    return row_id
-
-
 def _same(entry: Entry) -> UUID:
     """Return the transfer that used the key before, once it is known to be the same."""
-    transfer = Transfer.objects.get(key=entry.key)
+    transfer = Transfer.objects.filter(key=entry.key).first()
+    if transfer is None:
+        raise NothingPending(key=entry.resolves)
     before = sorted(
         Posting.objects.filter(transfer=transfer).values_list(
             "account__code", "account__owner_id", "account__currency", "layer", "amount_minor"

@@ -22,19 +22,38 @@ PAYOUT_TRANSITIONS = [
     ("reversal_intended", "short"),
 ]
 
-# Fires once all of a transfer is written, at commit: its postings are all there, and in each
-# currency and layer debits equal credits.
+# Fires at commit, once for each transfer: its postings are all there, and in each currency and layer
+# debits equal credits.
 _IS_BALANCED = """
-    IF EXISTS (
-        SELECT 1 FROM rights_posting posting
-        JOIN rights_ledgeraccount account ON account.id = posting.account_id
-        WHERE posting.transfer_id = {transfer}
-        GROUP BY account.currency, posting.layer HAVING sum(posting.amount_minor) <> 0
-    ) OR (SELECT count(*) FROM rights_posting WHERE transfer_id = {transfer}) IS DISTINCT FROM
-         (SELECT postings_count FROM rights_transfer WHERE id = {transfer})::bigint
-    THEN
-        RAISE EXCEPTION 'transfer % is not balanced', {transfer}
+    IF (
+        SELECT coalesce(sum(sides.count), 0) <> NEW.postings_count OR bool_or(sides.total <> 0)
+        FROM (
+            SELECT count(*) AS count, sum(posting.amount_minor) AS total
+            FROM rights_posting posting
+            JOIN rights_ledgeraccount account ON account.id = posting.account_id
+            WHERE posting.transfer_id = NEW.id
+            GROUP BY account.currency, posting.layer
+        ) AS sides
+    ) THEN
+        RAISE EXCEPTION 'transfer % is not balanced', NEW.id
         USING ERRCODE = 'check_violation', CONSTRAINT = 'transfer_is_balanced';
+    END IF;
+    RETURN NULL;
+"""
+
+# Fires after each statement: all postings of a transfer come in one, so none is ever added to what a
+# commit has found balanced.
+_ARE_TOGETHER = """
+    IF EXISTS (
+        SELECT 1 FROM (
+            SELECT transfer_id, count(*) AS count FROM added GROUP BY transfer_id
+        ) AS together
+        WHERE together.count <> (
+            SELECT count(*) FROM rights_posting WHERE transfer_id = together.transfer_id
+        )
+    ) THEN
+        RAISE EXCEPTION 'postings of a transfer are written together'
+        USING ERRCODE = 'check_violation', CONSTRAINT = 'postings_are_written_together';
     END IF;
     RETURN NULL;
 """
@@ -160,7 +179,7 @@ class Transfer(models.Model):
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 timing=pgtrigger.Deferred,
-                func=_IS_BALANCED.replace("{transfer}", "NEW.id"),
+                func=_IS_BALANCED,
             ),
         )
 
@@ -188,11 +207,12 @@ class Posting(models.Model):
         triggers = (
             pgtrigger.Protect(name="postings_are_insert_only", operation=INSERT_ONLY),
             pgtrigger.Trigger(
-                name="postings_sum_to_zero",
+                name="postings_are_written_together",
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
-                timing=pgtrigger.Deferred,
-                func=_IS_BALANCED.replace("{transfer}", "NEW.transfer_id"),
+                level=pgtrigger.Statement,
+                referencing=pgtrigger.Referencing(new="added"),
+                func=_ARE_TOGETHER,
             ),
         )
 
