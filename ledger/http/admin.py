@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from unfold.admin import ModelAdmin
 
 from ledger.errors import Malformed
@@ -36,6 +37,22 @@ def chosen(rows: QuerySet[M]) -> Sequence[M]:
     if len(found) > CHOSEN_MAX:
         raise TooManyChosen(limit=CHOSEN_MAX)
     return found
+
+
+class _OwnTransactions(admin.ModelAdmin):
+    """Django's form view without its transaction around the whole request."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return self._changeform_view(  # type: ignore[attr-defined]  # Django's own, unstubbed.
+            request,
+            kwargs.get("object_id", args[0] if args else None),
+            kwargs.get("form_url", args[1] if len(args) > 1 else ""),
+            kwargs.get("extra_context", args[2] if len(args) > 2 else None),
+        )
+
+
+class UseCaseAdmin(ModelAdmin, _OwnTransactions):
+    """An admin page whose `save_model` calls a use case: that is the transaction, and locks first."""
 
 
 class ReadOnlyAdmin(ModelAdmin):

@@ -85,7 +85,8 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     members: dict[str, Any] = {}
     if isinstance(exc, exceptions.ValidationError):
         code, members = "invalid-input", {"errors": exc.detail}
-    title = str(getattr(exc, "default_detail", code))
+    is_plain = isinstance(getattr(exc, "detail", None), str)
+    title = str(exc.detail if is_plain else getattr(exc, "default_detail", code))  # type: ignore[attr-defined]  # Seen above.
     response.data = problem(status=response.status_code, code=code, title=title, members=members)
     response.content_type = CONTENT_TYPE
     return response

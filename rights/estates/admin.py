@@ -8,10 +8,9 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin
 
 from ledger.errors import CountersignError
-from ledger.http.admin import caller, chosen
+from ledger.http.admin import UseCaseAdmin, caller, chosen
 from rights.estates import actions as estates
 from rights.estates import rules
 from rights.estates.models import Estate
@@ -24,7 +23,7 @@ FILED = (
 
 
 @admin.register(Estate)
-class EstateAdmin(ModelAdmin):
+class EstateAdmin(UseCaseAdmin):
     """What was claimed is never edited; staff accept or refuse it."""
 
     list_display = ("person_name", "domicile", "basis", "share_bps", "state", "protected_until")

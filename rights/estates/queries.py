@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
-
 from rights.estates.models import Estate
 
 

@@ -9,11 +9,11 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
-from unfold.admin import ModelAdmin, TabularInline
+from unfold.admin import TabularInline
 from unfold.widgets import UnfoldAdminTextareaWidget
 
 from ledger.errors import CountersignError
-from ledger.http.admin import caller, chosen
+from ledger.http.admin import UseCaseAdmin, caller, chosen
 from rights.optouts import actions as opt_outs
 from rights.optouts import queries
 from rights.optouts.models import OptOut, OptOutAlias, RightsHolder
@@ -25,7 +25,7 @@ AUTHORITY = (
 
 
 @admin.register(RightsHolder)
-class RightsHolderAdmin(ModelAdmin):
+class RightsHolderAdmin(UseCaseAdmin):
     """Staff register and verify; a rights holder sees only itself."""
 
     list_display = ("name", "agent_name", "state", "verified_at", "created_at")
@@ -130,7 +130,7 @@ class AliasInline(TabularInline):
 
 
 @admin.register(OptOut)
-class OptOutAdmin(ModelAdmin):
+class OptOutAdmin(UseCaseAdmin):
     """A rights holder files and withdraws its own; staff move the rest."""
 
     form = OptOutForm

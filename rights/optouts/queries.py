@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from django.db.models import Q
-from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
 
 from ledger.consent.models import Decision
+from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
 from rights.optouts import rules, screening
 from rights.optouts.models import OptOut, OptOutAlias
 

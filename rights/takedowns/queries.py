@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
-
 from rights.takedowns.errors import CaseNotFound
 from rights.takedowns.models import StayDown, TakedownCase
 

@@ -119,15 +119,18 @@ class Plot:
         person.api = Client(url=self._url, token=person.token)
 
     def _appoint(self) -> str:
+        password = secrets.token_urlsafe(15)
         for role in ("administrator", "moderator", "auditor", "rights_holder"):
-            person = Person(role, f"{role}.{self._run}@example.org", secrets.token_urlsafe(15))
-            self._manage(
-                "appoint", "--email", person.email, "--handle", f"{role[:12]}_{self._run}",
-                "--role", role, APPOINT_PASSWORD=person.password,
-            )  # fmt: skip
+            email = f"{role}.{self._run}@example.org"
+            self._staff[role] = Person(role, email, password)
+        self._manage(
+            "appoint",
+            *(f"{role}:{role[:12]}_{self._run}:{each.email}" for role, each in self._staff.items()),
+            APPOINT_PASSWORD=password,
+        )
+        for person in self._staff.values():
             self._sign_in(person)
             person.id = person.api.get("accounts/me")["id"]
-            self._staff[role] = person
         self._write_log_ins()
         return ", ".join(self._staff)
 
@@ -205,12 +208,11 @@ class Plot:
     def _payees(self) -> str:
         for name in ("ada", "cem"):
             api = self._people[name].api
-            api.post("payees/me")
-            wait_for(
-                "the payee account's activation",
-                lambda api=api: api.get("payees/me")["is_active"],
-                timeout_s=20,
-            )
+
+            def is_active(api: Client = api) -> bool:
+                return bool(api.post("payees/me")["state"] == "active")
+
+            wait_for("the payee account's activation", is_active, timeout_s=20)
         return "transfers active for both"
 
     # Renders
@@ -270,7 +272,7 @@ class Plot:
 
     def _gates(self, name: str) -> set[str]:
         explained = self._people["ben"].api.get(f"uses/{self._renders[name]}/explanation")
-        return {gate["gate"] for gate in explained["gates"] if gate["effect"] == "permit"}
+        return {each["gate"] for each in explained["decisions"] if each["effect"] == "permit"}
 
     def _download(self, name: str, file_name: str) -> None:
         target = self._out / file_name
@@ -286,9 +288,9 @@ class Plot:
     def _identify(self) -> str:
         said = json.loads(self._manage("identify", str(self._out / "render.mp4")))
         found = said["found_by"]
-        if not {"manifest", "invisible_mark", "fingerprint"} <= set(found):
+        if not {"manifest", "mark", "fingerprint"} <= set(found):
             raise AssertionError(f"found only by {found}")
-        if said["manifest"]["state"] != "trusted" or said["ledger"]["state"] != "released":
+        if said["manifest"]["state"] != "trusted" or said["use"]["state"] != "released":
             raise AssertionError(f"{said['manifest']['state']}, {said['ledger']['state']}")
         return f"found by {', '.join(found)}; the manifest is trusted, the ledger says released"
 
@@ -332,14 +334,26 @@ class Plot:
 
     def _books(self) -> str:
         auditor = self._staff["auditor"].api
+        ada, cem = self._people["ada"], self._people["cem"]
 
-        def look() -> dict[str, Any] | None:
-            books: dict[str, Any] = auditor.get("books/balances")
-            sent = books["transfers_sent"] >= 2 and not books["transfers_waiting"]
-            return books if sent and books["balanced"] else None
+        def payable(person: Person) -> int | None:
+            found = auditor.get("books/balances", owner=person.id)["balances"]
+            amounts = [each["posted_minor"] for each in found if each["code"] == "payable"]
+            return sum(amounts) if amounts else None
 
-        books = wait_for("both transfers", look, timeout_s=40)
-        return f"{books['transfers_sent']} transfers sent; balanced"
+        def look() -> bool:
+            return payable(ada) == 0 and payable(cem) == 0
+
+        wait_for("both transfers", look, timeout_s=40)
+        books = auditor.get("books/balances")
+        if not books["balanced"]:
+            raise AssertionError(f"the books do not balance: {books}")
+        kept = {
+            each["code"]: -each["posted_minor"]
+            for each in books["balances"]
+            if each["currency"] == CURRENCY
+        }
+        return f"paid out to both; the platform keeps {kept['platform_revenue']}; balanced"
 
     # Refusals
 
@@ -408,7 +422,7 @@ class Plot:
         if set(states.values()) != {"withdrawn"}:
             raise AssertionError(f"{states}")
         said = json.loads(self._manage("identify", str(self._out / "remix.mp4")))
-        if said["ledger"]["state"] != "withdrawn":
+        if said["use"]["state"] != "withdrawn":
             raise AssertionError(f"a downloaded copy is said to be {said['ledger']['state']}")
         return "withdrawn; a copy that was downloaded before is found, and said to be withdrawn"
 
@@ -487,7 +501,7 @@ class Plot:
         }  # fmt: skip
         problem = expect_problem("consent-denied", lambda: ben.api.post("renders", body))
         explained = ben.api.get(f"uses/{problem.body['render_id']}/explanation")
-        codes = {finding["code"] for gate in explained["gates"] for finding in gate["findings"]}
+        codes = {each["code"] for gate in explained["decisions"] for each in gate["findings"]}
         if "opt-out" not in codes:
             raise AssertionError(f"denied by {codes}")
         return f"filed by the holder, activated by {moderator.name}; {dressed_up!r} is stopped"
@@ -543,16 +557,14 @@ class Plot:
         explained = self._people["ben"].api.get(
             f"uses/{self._renders['the first render']}/explanation"
         )
-        for gate in explained["gates"]:
+        for decision in explained["decisions"]:
             self._people["ben"].api.download(
-                f"/api/v1/log/entries/{gate['log_entry_id']}/proof",
-                proofs / f"{gate['gate']}.tlog-proof",
+                f"/api/v1/log/entries/{decision['log_entry_id']}/proof",
+                proofs / f"{decision['gate']}.tlog-proof",
             )
         for name in ("trust.pem", "tsa.pem"):
             Client(url=self._url).download(f"/api/v1/seals/{name}", self._out / name)
-        return (
-            f"{fetched.entries} entries in {fetched.files} files; {len(explained['gates'])} proofs"
-        )
+        return f"{fetched.entries} entries in {fetched.files} files; {len(explained['decisions'])} proofs"
 
     def _report(self) -> str:
         auditor = self._staff["auditor"].api

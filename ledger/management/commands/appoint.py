@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth.models import Group
@@ -17,28 +18,39 @@ from ledger.log import actions as log
 
 
 class Command(BaseCommand):
-    help = (
-        "Appoint an account to a role. The password is read from APPOINT_PASSWORD, never from argv."
-    )
+    help = "Appoint accounts to roles. The password of new ones is read from APPOINT_PASSWORD."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--email", required=True)
-        parser.add_argument("--handle", required=True)
-        parser.add_argument("--role", required=True, choices=[*ROLES, "administrator"])
+        parser.add_argument(
+            "appointments",
+            nargs="+",
+            metavar="ROLE:HANDLE:EMAIL",
+            help=f"roles: administrator, {', '.join(ROLES)}",
+        )
 
-    def handle(self, *, email: str, handle: str, role: str, **_options: Any) -> None:
-        """Make the account when it is missing; a role that it has already is left alone."""
+    def handle(self, *, appointments: Sequence[str], **_options: Any) -> None:
+        """Make an account when it is missing; a role that it has already is left alone."""
         password = os.environ.get("APPOINT_PASSWORD")
-        if not password and not Account.objects.filter(email=email.casefold()).exists():
-            raise CommandError("set APPOINT_PASSWORD: the account does not exist yet")
-        account = appoint(email=email, handle=handle, role=role, password=password)
-        self.stdout.write(f"{account} is {role}")
+        for appointment in appointments:
+            role, handle, email = _parts(appointment)
+            if not password and not Account.objects.filter(email=email).exists():
+                raise CommandError(f"set APPOINT_PASSWORD: {handle} has no account yet")
+            account = appoint(email=email, handle=handle, role=role, password=password)
+            self.stdout.write(f"{account} is {role}")
+
+
+def _parts(appointment: str) -> tuple[str, str, str]:
+    role, _, rest = appointment.partition(":")
+    handle, _, email = rest.partition(":")
+    if role not in (*ROLES, "administrator") or not handle or "@" not in email:
+        raise CommandError(f"not ROLE:HANDLE:EMAIL: {appointment}")
+    return role, handle, email.casefold()
 
 
 @use_case
 def appoint(*, email: str, handle: str, role: str, password: str | None) -> Account:
     """Make the account if needed and give it the role, with an entry in the log."""
-    account = Account.objects.filter(email=email.casefold()).first()
+    account = Account.objects.filter(email=email).first()
     if account is None:
         account = Account.objects.create_user(email=email, password=password, handle=handle)
     account.is_staff = True
