@@ -13,8 +13,9 @@ from typing import Any
 
 from ledger.accounts.models import Account
 from ledger.cameos import challenge as challenges
-from ledger.cameos import fingerprint
+from ledger.cameos import decoder, fingerprint
 from ledger.cameos.challenge import Challenge
+from ledger.cameos.checks import Measured
 from ledger.cameos.models import Cameo, Capture, DestructionCertificate, Enrolment, Terms
 from script.story.people import film
 from tests.factories import accounts
@@ -111,3 +112,9 @@ def certificate(**fields: Any) -> DestructionCertificate:
     return DestructionCertificate.objects.create(
         cameo=cameo(state=Cameo.State.PURGED), **(defaults | fields)
     )
+
+
+@functools.cache
+def measured() -> Measured:
+    """Return what the decoder finds in the recording of Ada and seed 1."""
+    return decoder.measure(recording(), "mp4")
