@@ -36,6 +36,7 @@ from psycopg import sql
 
 START_TIMEOUT_S = 30.0
 POLL_S = 0.05
+RESTARTS_MAX = 20
 PR_SET_PDEATHSIG = 1
 
 OWNER = "countersign_owner"  # Owns the tables; runs migrations.
@@ -133,17 +134,36 @@ def _keep(folder: Path, *, durable: bool) -> None:
         _wait_until_answering(cluster, server)
         _provide_roles(cluster)
         (folder / "ready").touch()
-        with (folder / "users.lock").open("a") as users:
-            while server.poll() is None:
-                try:
-                    fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    time.sleep(0.2)
-            (folder / "ready").unlink(missing_ok=True)
-            if server.poll() is None:
-                server.send_signal(signal.SIGINT)  # Fast shutdown.
-            server.wait(timeout=60)
+        server = _serve_until_unused(cluster, server, durable=durable)
+        (folder / "ready").unlink(missing_ok=True)
+        if server.poll() is None:
+            server.send_signal(signal.SIGINT)  # Fast shutdown.
+        server.wait(timeout=60)
+
+
+def _serve_until_unused(
+    cluster: Cluster, server: subprocess.Popen[bytes], *, durable: bool
+) -> subprocess.Popen[bytes]:
+    """Wait until nobody holds `users.lock`; a server that dies before is started again.
+
+    Raises:
+        PostgresFailed: it died `RESTARTS_MAX` times.
+    """
+    restarts = 0
+    with (cluster.folder / "users.lock").open("a") as users:
+        while True:
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                time.sleep(0.2)
+            else:
+                return server
+            if server.poll() is not None:
+                restarts += 1
+                if restarts > RESTARTS_MAX:
+                    raise PostgresFailed("the server keeps dying")
+                time.sleep(1.0)  # Backends of the dead server leave its shared memory first.
+                server = _launch(cluster, durable=durable)
 
 
 def _initialised(folder: Path, *, durable: bool) -> Cluster:

@@ -96,7 +96,6 @@ def web(at: Mapping[str, str], environment: Mapping[str, str]) -> Program:
         sys.executable, "-m", "gunicorn", "ledger.wsgi", "--bind", at["web"], "--workers", "2",
         "--threads", "8", "--worker-class", "gthread", "--timeout", "120", "--graceful-timeout",
         "5", "--no-control-socket", "--max-requests", "20000", "--max-requests-jitter", "2000",
-        "--worker-tmp-dir", "/dev/shm",
     ]  # fmt: skip
     return Program("web", command, environment, _answers(f"http://{at['web']}/readyz"))
 
