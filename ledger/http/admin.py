@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
 
-from ledger.errors import Malformed
+from ledger.errors import CountersignError, Malformed
 
 M = TypeVar("M", bound=Model)
 
@@ -43,16 +43,35 @@ class _OwnTransactions(admin.ModelAdmin):
     """Django's form view without its transaction around the whole request."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        return self._changeform_view(  # type: ignore[attr-defined]  # Django's own, unstubbed.
-            request,
-            kwargs.get("object_id", args[0] if args else None),
-            kwargs.get("form_url", args[1] if len(args) > 1 else ""),
-            kwargs.get("extra_context", args[2] if len(args) > 2 else None),
-        )
+        try:
+            return self._changeform_view(  # type: ignore[attr-defined]  # Django's own, unstubbed.
+                request,
+                kwargs.get("object_id", args[0] if args else None),
+                kwargs.get("form_url", args[1] if len(args) > 1 else ""),
+                kwargs.get("extra_context", args[2] if len(args) > 2 else None),
+            )
+        except CountersignError as exc:  # What the form could not foresee: another was quicker.
+            self.message_user(request, exc.title, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
 
 
 class UseCaseAdmin(ModelAdmin, _OwnTransactions):
     """An admin page whose `save_model` calls a use case: that is the transaction, and locks first."""
+
+    def carry_out(self, request: HttpRequest, rows: QuerySet[M], act: Callable[[M], str]) -> None:
+        """Do `act` to each chosen row, and show what it returns, or why it was refused."""
+        try:
+            found = chosen(rows)
+        except TooManyChosen as exc:
+            self.message_user(request, exc.title, messages.ERROR)
+            return
+        for row in found:
+            try:
+                said = act(row)
+            except CountersignError as exc:
+                self.message_user(request, f"{row}: {exc.title}", messages.ERROR)
+            else:
+                self.message_user(request, said)
 
 
 class ReadOnlyAdmin(ModelAdmin):
