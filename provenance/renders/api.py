@@ -23,7 +23,7 @@ from provenance.renders import actions, delivery, events, queries, rules
 from provenance.renders.errors import ConsentDenied
 from provenance.renders.models import Delivery
 from provenance.renders.serving import AnyType, answer
-from provenance.renders.shapes import Detail, Summary, detail_of, summary_of
+from provenance.renders.shapes import RenderDetail, RenderSummary, detail_of, summary_of
 
 NOT_FOUND = OpenApiResponse(description="`render-not-found`: none, or not yours")
 FILE_RESPONSES: dict[Any, Any] = {
@@ -74,12 +74,12 @@ class RenderListView(IdempotentView, APIView):
     @extend_schema(
         summary="List the renders that you co-own, newest first",
         parameters=[OpenApiParameter("cursor", str), OpenApiParameter("limit", int)],
-        responses={200: Summary(many=True)},
+        responses={200: RenderSummary(many=True)},
     )
     def get(self, request: Request) -> Response:
         pages = Newest()
         rows = pages.paginate_queryset(queries.mine(caller(request).id), request, view=self) or []
-        return pages.get_paginated_response([Summary(summary_of(row)).data for row in rows])
+        return pages.get_paginated_response([RenderSummary(summary_of(row)).data for row in rows])
 
     @extend_schema(
         summary="Ask for a render",
@@ -88,14 +88,14 @@ class RenderListView(IdempotentView, APIView):
         ],
         request=Input,
         responses={
-            201: Detail,
+            201: RenderDetail,
+            400: OpenApiResponse(description="`invalid-input`, `idempotency-key-missing`"),
             403: OpenApiResponse(
                 description="`consent-denied` with the recorded render's id: never by whom or why"
             ),
             404: OpenApiResponse(description="`cameo-not-found`, `parent-not-found`"),
             422: OpenApiResponse(
-                description="`invalid-input`, `cast-invalid`, `size-invalid`, `length-invalid`, "
-                "`text-invalid`"
+                description="`cast-invalid`, `size-invalid`, `length-invalid`, `text-invalid`"
             ),
         },
     )
@@ -116,7 +116,7 @@ class RenderListView(IdempotentView, APIView):
             raise ConsentDenied(render_id=asked.render_id)
         render = queries.of_co_owner(render_id=asked.render_id, account_id=caller(request).id)
         return Response(
-            Detail(detail_of(render, account_id=caller(request).id)).data,
+            RenderDetail(detail_of(render, account_id=caller(request).id)).data,
             status=status.HTTP_201_CREATED,
         )
 
@@ -124,10 +124,10 @@ class RenderListView(IdempotentView, APIView):
 class RenderView(APIView):
     """`GET /v1/renders/{render_id}`: how it stands."""
 
-    @extend_schema(summary="Read a render", responses={200: Detail, 404: NOT_FOUND})
+    @extend_schema(summary="Read a render", responses={200: RenderDetail, 404: NOT_FOUND})
     def get(self, request: Request, render_id: UUID) -> Response:
         render = delivery.visible(render_id=render_id, account=caller(request))
-        return Response(Detail(detail_of(render, account_id=caller(request).id)).data)
+        return Response(RenderDetail(detail_of(render, account_id=caller(request).id)).data)
 
 
 class CancellationView(APIView):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from pathlib import Path
 from uuid import UUID
@@ -23,8 +22,6 @@ from provenance.seals.requests import (
     SoftBinding,
     SoftwareAgent,
 )
-
-COMMITMENT_LABEL = b"countersign/sealed-capture/v1\n"
 
 
 def request_for(
@@ -62,7 +59,7 @@ def request_for(
         thumbnail=poster,
         parent_path=parent,
         cameos=tuple(
-            SealedCameo(ref, commitment(ref, bytes.fromhex(sha256)))
+            SealedCameo(ref, bytes.fromhex(sha256))
             for ref, sha256 in sorted(attempt.captures.items())
         ),
         gates=_gates(render.pk, attempt),
@@ -72,14 +69,6 @@ def request_for(
         ),
         terms_expire_at=min(ends_at, default=None),
     )
-
-
-def commitment(cameo_ref: str, capture_sha256: bytes) -> bytes:
-    """Return the hash that stands for a capture in one render's manifest, 32 bytes.
-
-    The capture's own hash would be the same in every video of that person, and so link them.
-    """
-    return hashlib.sha256(COMMITMENT_LABEL + cameo_ref.encode() + b"\n" + capture_sha256).digest()
 
 
 def _checkpoint() -> str:

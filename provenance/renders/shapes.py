@@ -13,19 +13,19 @@ from provenance.seals.models import Seal
 from rights.licences import queries as licences
 
 
-class CastOutput(serializers.Serializer[Any]):
+class RenderCast(serializers.Serializer[Any]):
     cameo_id = serializers.UUIDField()
     owner_id = serializers.UUIDField()
     owner_handle = serializers.CharField()
     is_inherited = serializers.BooleanField(help_text="kept from the parent")
 
 
-class AncestorOutput(serializers.Serializer[Any]):
+class RenderAncestor(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     state = serializers.CharField()
 
 
-class QuoteOutput(serializers.Serializer[Any]):
+class RenderQuote(serializers.Serializer[Any]):
     licence_id = serializers.UUIDField()
     state = serializers.CharField()
     amount_minor = serializers.IntegerField()
@@ -33,7 +33,7 @@ class QuoteOutput(serializers.Serializer[Any]):
     expires_at = serializers.DateTimeField()
 
 
-class CredentialsOutput(serializers.Serializer[Any]):
+class RenderCredentials(serializers.Serializer[Any]):
     sha256 = serializers.CharField(help_text="of the sealed file, hexadecimal")
     size_bytes = serializers.IntegerField()
     manifest_sha256 = serializers.CharField()
@@ -43,7 +43,7 @@ class CredentialsOutput(serializers.Serializer[Any]):
     timestamped_at = serializers.DateTimeField(allow_null=True)
 
 
-class Summary(serializers.Serializer[Any]):
+class RenderSummary(serializers.Serializer[Any]):
     id = serializers.UUIDField()
     title = serializers.CharField()
     state = serializers.ChoiceField(choices=rules.State.choices())
@@ -56,18 +56,18 @@ class Summary(serializers.Serializer[Any]):
     state_at = serializers.DateTimeField()
 
 
-class Detail(Summary):
+class RenderDetail(RenderSummary):
     prompt = serializers.CharField()
     purpose = serializers.CharField()
     seconds = serializers.DecimalField(max_digits=8, decimal_places=3)
     width_px = serializers.IntegerField()
     height_px = serializers.IntegerField()
     seed = serializers.IntegerField()
-    cast = CastOutput(many=True)
-    lineage = AncestorOutput(many=True, help_text="nearest first")
+    cast = RenderCast(many=True)
+    lineage = RenderAncestor(many=True, help_text="nearest first")
     failure_code = serializers.CharField(allow_blank=True)
-    quote = QuoteOutput(allow_null=True, help_text="where a fee is asked; for the buyer only")
-    credentials = CredentialsOutput(allow_null=True)
+    quote = RenderQuote(allow_null=True, help_text="where a fee is asked; for the buyer only")
+    credentials = RenderCredentials(allow_null=True)
     file_url = serializers.CharField(
         allow_null=True, help_text="delivers the file for a few minutes without a log-in"
     )

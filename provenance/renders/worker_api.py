@@ -183,7 +183,7 @@ class BeatView(WorkerView):
         responses={
             200: Output,
             401: NO_PERMIT,
-            422: OpenApiResponse(description="`invalid-input`"),
+            400: OpenApiResponse(description="`invalid-input`"),
         },
         auth=[],
     )
@@ -261,7 +261,11 @@ class FailureView(WorkerView):
     @extend_schema(
         summary="Give a job up",
         request=Input,
-        responses={204: None, 401: NO_PERMIT},
+        responses={
+            204: None,
+            400: OpenApiResponse(description="`invalid-input`"),
+            401: NO_PERMIT,
+        },
         auth=[],
     )
     def post(self, request: Request, render_id: UUID) -> Response:

@@ -37,6 +37,7 @@ from ledger.cameos.models import Cameo, Capture, Enrolment, Terms
 from ledger.consent import gates
 from ledger.consent.models import Use
 from ledger.db import lock, use
+from ledger.log import actions as log
 from provenance.renders import actions, attempts, files, permits, rules
 from provenance.renders.models import Attempt, Render
 from rights.licences import actions as licences
@@ -86,6 +87,8 @@ def cameo(
     row.terms = Terms.objects.create(cameo=row, **given)
     row.state = Cameo.State.ACTIVE
     row.save(update_fields=["terms", "state"])
+    with transaction.atomic():
+        log.stage(type="test.cameo-enrolled", at=at, subject_id=owner.id, rows=[row, row.terms])
     _capture(row, recording or f"capture of {row.id}".encode(), at=at)
     return row
 

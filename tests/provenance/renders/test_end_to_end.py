@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from django.conf import LazySettings
+from django.core.management import call_command
 from django.utils import timezone
 
 from gpu_worker import attempts as worker
@@ -58,6 +59,8 @@ class TestTheWholeWay:
 
         assert Render.objects.get(pk=render.pk).state == "released"
         assert Render.objects.get(pk=remix.pk).state == "released"
+        log_factory.sequence_all()
+        call_command("verify_log")  # Every row is as its newest record says, or this raises.
 
 
 class TestCalledOff:
