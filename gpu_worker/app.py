@@ -20,9 +20,9 @@ import structlog
 from celery import Celery, Task
 from celery.exceptions import Reject
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from kombu import Queue
 
 from gpu_worker import attempts, client, settings
+from gpu_worker.attempts import Order
 from gpu_worker.contract import keys
 from gpu_worker.contract.errors import (
     ContractError,
@@ -37,7 +37,6 @@ logger = structlog.get_logger(__name__)
 app = Celery("gpu_worker")
 app.conf.update(
     task_default_queue=settings.QUEUE,
-    task_queues=[Queue(settings.QUEUE)],
     task_acks_late=True,
     task_reject_on_worker_lost=True,
     task_ignore_result=True,
@@ -71,7 +70,7 @@ class Worker:
     def __init__(self) -> None:
         self._keys: dict[str, Ed25519PublicKey] = {}
 
-    def verify(self, token: str, plain: dict[str, Any]) -> attempts.Order:
+    def verify(self, token: str, plain: dict[str, Any]) -> Order:
         """Return the order in a message; read the service's keys again, once, for an unknown one."""
         now = datetime.now(UTC)
         try:
@@ -80,7 +79,7 @@ class Worker:
             self._keys = self._read_keys()
             return attempts.verify(token, plain=plain, keys=self._keys, at=now)
 
-    def carry_out(self, order: attempts.Order) -> Outcome:
+    def carry_out(self, order: Order) -> Outcome:
         """Carry out one order, and tell the service when its process could not."""
         deadline_at = attempts.deadline(order, settings=self.settings, at=datetime.now(UTC))
         outcome = self.attempts.run(order, deadline_at=deadline_at)
@@ -97,7 +96,7 @@ class Worker:
 worker = Worker()
 
 
-@app.task(name=settings.TASK, bind=True)
+@app.task(name=settings.TASK, bind=True)  # type: ignore[untyped-decorator]
 def render(
     self: Task, /, *, permit: str, job: dict[str, Any], service_url: str = "", **_later: object
 ) -> None:

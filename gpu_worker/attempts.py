@@ -35,7 +35,7 @@ FETCHED, PREPARED, RENDERED = 0.05, 0.2, 0.97
 class Order:
     """A job that its permit covers."""
 
-    permit: str
+    token: str
     job: job.Job
     claims: permit.PermitClaims
 
@@ -55,7 +55,8 @@ def verify(
 
 def deadline(order: Order, *, settings: Settings, at: datetime) -> datetime:
     """Return when the work must be handed in: when the permit runs out, or the worker's own limit."""
-    return min(order.claims.expires_at, at + timedelta(seconds=settings.job_seconds_max))
+    latest: datetime = order.claims.expires_at
+    return min(latest, at + timedelta(seconds=settings.job_seconds_max))
 
 
 def carry_out(order: Order, *, settings: Settings, folder: Path, stop: Stop) -> str:
@@ -75,7 +76,7 @@ def carry_out(order: Order, *, settings: Settings, folder: Path, stop: Stop) -> 
         secrets = redemption.from_plain(service.redeem(), job=order.job)
         logger.info("worker.redeemed", render_id=str(order.job.render_id))
         progress = Progress()
-        beating = Service(settings.service_url, render_id=order.job.render_id, permit=order.permit)
+        beating = Service(settings.service_url, render_id=order.job.render_id, permit=order.token)
         stack.enter_context(Beats(beating, progress, stop=stop, period_s=settings.beat_period_s))
         plan = _plan(order, secrets=secrets, service=service, progress=progress)
         clip = _clip(backend, plan=plan, progress=progress, stop=stop)
@@ -110,7 +111,7 @@ def report_failure(order: Order, error: ContractError, *, settings: Settings) ->
 
 def _service(order: Order, settings: Settings, stack: ExitStack, **options: Any) -> Service:
     service = Service(
-        settings.service_url, render_id=order.job.render_id, permit=order.permit, **options
+        settings.service_url, render_id=order.job.render_id, permit=order.token, **options
     )
     stack.callback(service.close)
     return service

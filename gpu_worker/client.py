@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -216,9 +216,9 @@ def permit_keys(service_url: str) -> dict[str, Any]:
                 stream=True,
             )
             answer.raise_for_status()
-            body = io.BytesIO(answer.raw.read(ANSWER_SIZE_BYTES_MAX, decode_content=True))
+            body = answer.raw.read(ANSWER_SIZE_BYTES_MAX, decode_content=True)
             answer.close()
-            return dict(key_sets.from_jwks(requests.compat.json.load(body)))
+            return dict(key_sets.from_jwks(json.loads(body)))
     except (requests.RequestException, ValueError) as exc:
         raise ServiceUnreachable(call="jwks") from exc
 

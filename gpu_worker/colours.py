@@ -3,6 +3,8 @@ quick at it as the scaler in FFmpeg, which the encode's own threads need the tim
 
 from __future__ import annotations
 
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +19,7 @@ RGB_TO_YCBCR = np.array(
     np.float32,
 )
 
-Plane = NDArray[np.uint8]
+Plane = NDArray[Any]  # uint8; OpenCV's own types know no element type.
 
 
 def planes(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
@@ -27,10 +29,7 @@ def planes(rgb: NDArray[np.uint8]) -> tuple[Plane, Plane, Plane]:
         rgb: uint8, shape (height, width, 3), both even.
     """
     height, width = rgb.shape[:2]
-    luma, blue, red = cv2.split(cv2.transform(rgb, RGB_TO_YCBCR))
+    luma, *colours = cv2.split(cv2.transform(rgb, RGB_TO_YCBCR))
     half = (width // 2, height // 2)
-    return (
-        luma,
-        cv2.resize(blue, half, interpolation=cv2.INTER_AREA),
-        cv2.resize(red, half, interpolation=cv2.INTER_AREA),
-    )
+    blue, red = (cv2.resize(one, half, interpolation=cv2.INTER_AREA) for one in colours)
+    return np.asarray(luma), np.asarray(blue), np.asarray(red)

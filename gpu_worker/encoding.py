@@ -46,16 +46,16 @@ class Mp4Writer:
         mark_luma: MarkLuma,
     ) -> None:  # fmt: skip
         self._container = av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"})
-        self._picture = self._container.add_stream(
-            encoder, rate=fps, options=OPTIONS.get(encoder, {})
-        )
-        self._picture.width, self._picture.height = width_px, height_px
-        self._picture.pix_fmt = "yuv420p"
-        context = self._picture.codec_context
+        picture = self._container.add_stream(encoder, rate=fps, options=OPTIONS.get(encoder, {}))
+        if not isinstance(picture, av.VideoStream):
+            raise BackendFailed(what="encoder")
+        picture.width, picture.height, picture.pix_fmt = width_px, height_px, "yuv420p"
+        context = picture.codec_context
         context.gop_size = KEYFRAME_EVERY_S * fps
         context.color_range = ColorRange.MPEG
         context.color_primaries = context.color_trc = context.colorspace = BT709
-        self._sound = None
+        self._picture = picture
+        self._sound: av.AudioStream | None = None
         if audio:
             self._sound = self._container.add_stream("aac", rate=SAMPLE_RATE_HZ, layout="stereo")
             self._sound.bit_rate = SOUND_BITS_PER_S
@@ -151,7 +151,7 @@ class Mp4Writer:
         marked = self._mark_luma(luma, number)
         frame = av.VideoFrame(luma.shape[1], luma.shape[0], "yuv420p")
         for plane, values in zip(frame.planes, (marked, blue, red), strict=True):
-            rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
+            rows = np.frombuffer(memoryview(plane), np.uint8).reshape(-1, plane.line_size)
             rows[: values.shape[0], : values.shape[1]] = values
         frame.pts = number
         return frame

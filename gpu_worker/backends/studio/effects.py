@@ -86,7 +86,7 @@ class Water:
             start = int(at_s * speed) % 512 if speed > 0 else 511 - int(-at_s * speed) % 512
             scrolled = self._waves[start : start + 1024]
             crests.append(cv2.remap(scrolled, *self._map, cv2.INTER_LINEAR))
-        wave = cv2.LUT(cv2.max(cv2.addWeighted(crests[0], 0.6, crests[1], 0.6, 0), 0), self._curve)
+        wave = cv2.LUT(cv2.addWeighted(crests[0], 0.6, crests[1], 0.6, 0), self._curve)
         wave = cv2.resize(wave, (columns, rows), interpolation=cv2.INTER_LINEAR)
         glitter = cv2.multiply(self._shine, cv2.merge((wave, wave, wave)), scale=1 / 255)
         cv2.add(self._still, glitter, dst=image[self._top : self._top + rows])

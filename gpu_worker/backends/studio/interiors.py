@@ -22,7 +22,7 @@ STAGES = (
 def stage(size: Size, rng: Rng, setting: Setting) -> Scene:
     """Return a curved backdrop in two colours of light, beams from above, and a floor that mirrors."""
     base, first, second = (colour(code) for code in STAGES[int(rng.integers(len(STAGES)))])
-    picture = np.repeat(
+    picture: Picture = np.repeat(
         np.repeat(np.asarray(base, np.float32)[None, None], size.height, 0), size.width, 1
     )
     down = np.broadcast_to(painting.grid(size)[1], picture.shape[:2])
@@ -59,7 +59,7 @@ def abstract(size: Size, rng: Rng, setting: Setting) -> Scene:
         colorsys.hsv_to_rgb((hue + turn) % 1.0, strength, value * dark + 0.12)
         for turn, strength, value in ((0.0, 0.6, 0.75), (0.07, 0.48, 1.0), (0.86, 0.52, 0.9))
     ]
-    picture = np.repeat(
+    picture: Picture = np.repeat(
         np.repeat(np.asarray(tones[0], np.float32)[None, None], size.height, 0), size.width, 1
     )
     across, down = painting.grid(size)

@@ -214,7 +214,7 @@ def _pine(plane: Plane, rng: Rng, *, x: int, foot: int, size: Size) -> None:
     tall = rng.uniform(0.07, 0.2) * size.height
     wide = tall * rng.uniform(0.17, 0.23)
     tiers = 9
-    points = [(x, foot - tall)]
+    points: list[tuple[float, float]] = [(x, foot - tall)]
     for tier in range(1, tiers + 1):
         y = foot - tall + tall * tier / tiers
         reach = wide * tier / tiers * rng.uniform(0.85, 1.15)

@@ -34,8 +34,8 @@ GRABCUT_ROUNDS = 3
 # How much a difference in luma, red and blue counts: colour tells more than a shadow does.
 WEIGHTS = np.array([[0.55, 1.15, 1.15]], np.float32)
 NEAR_LEVELS_MIN, NEAR_LEVELS_MAX = (
-    14.0,
-    90.0,
+    14,
+    90,
 )  # What counts as wholly covered, at least and at most.
 STEEPNESS = 1.2  # Blurring before flattens an edge; this makes up for it.
 
@@ -93,7 +93,7 @@ class Matter:
         width, height = self._size
         half = cv2.resize(distance, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         near = cv2.dilate(half, np.ones((5, 5), np.uint8))
-        near = cv2.max(cv2.min(near, NEAR_LEVELS_MAX), NEAR_LEVELS_MIN)
+        near = np.clip(near, NEAR_LEVELS_MIN, NEAR_LEVELS_MAX)
         whole = cv2.resize(near, self._size, interpolation=cv2.INTER_LINEAR)
         return self._solid(cv2.divide(distance, whole, scale=255.0 * STEEPNESS))
 
@@ -119,9 +119,10 @@ class Matter:
         apart = np.stack([cv2.dilate(mask, wide) == 0 for mask in masks])
         stack = np.stack(small).astype(np.float32)
         seen = np.ma.array(stack, mask=~np.repeat(apart[..., None], 3, axis=3))
-        plate = np.ma.median(seen, axis=0).filled(0).astype(np.float32)
+        plate: Plane = np.ma.median(seen, axis=0).filled(0)  # type: ignore[no-untyped-call]
         never = (~apart.any(axis=0)).astype(np.uint8)
-        plate = cv2.inpaint(plate.astype(np.uint8), never, 5, cv2.INPAINT_TELEA).astype(np.float32)
+        whole = cv2.inpaint(plate.astype(np.uint8), np.asarray(never), 5, cv2.INPAINT_TELEA)
+        plate = np.asarray(whole, np.float32)
         residual = np.abs(stack - plate).max(axis=3)[apart]
         deviation = float(np.median(residual)) * 1.4826 if residual.size else 99.0
         moved = float((residual > 30).mean()) if residual.size else 1.0
@@ -142,7 +143,7 @@ class Matter:
         calm = refined if self._before is None else 0.65 * refined + 0.35 * self._before
         self._before = calm
         alpha = cv2.resize(calm, self._size, interpolation=cv2.INTER_CUBIC)
-        return np.clip((alpha - 0.15) * (255 / 0.7), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip((alpha - 0.15) * (255 / 0.7), 0, 255), np.uint8)
 
 
 def grabcut(rgb: Image, start: Image, *, rounds: int = GRABCUT_ROUNDS) -> Image:
@@ -173,13 +174,13 @@ def _surface(samples: Sequence[Image]) -> tuple[Plane, float]:
     The edges are the upper, left and right rims, without the lower half, where shoulders may touch.
     """
     rows, columns = samples[0].shape[:2]
-    ys, xs = np.mgrid[0:rows, 0:columns].astype(np.float32)
+    ys, xs = (one.astype(np.float32) for one in np.mgrid[0:rows, 0:columns])
     ys, xs = ys / rows - 0.5, xs / columns - 0.5
     basis = np.stack([np.ones_like(xs), xs, ys, xs * xs, ys * ys, xs * ys], axis=-1)
     rim = np.zeros((rows, columns), bool)
     rim[: max(2, rows // 14)] = True
     rim[: rows // 2, : max(2, columns // 12)] = rim[: rows // 2, -max(2, columns // 12) :] = True
-    colours = np.mean(np.stack(samples), axis=0, dtype=np.float32)
+    colours = np.asarray(np.mean(np.stack(samples), axis=0), np.float32)
     weights = np.ones(int(rim.sum()), np.float32)
     for _ in range(4):  # Reweighted, so that a lamp or a hand at the rim does not bend it.
         root = np.sqrt(weights)[:, None]

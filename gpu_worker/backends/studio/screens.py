@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,9 @@ class Screen:
         self._wide = WIDE_BESIDE if is_beside else WIDE_ALONE
         self._x = X_BESIDE if is_beside else X_ALONE
         self._began_at_s = 0.0
+        self._frames: Iterator[media.Frame]
+        self._now: media.Frame
+        self._next: media.Frame | None
         self._rewind()
         rows, columns = self._now.rgb.shape[:2]
         self._plate = _plate(columns, rows, radius=max(2, round(size.height * CORNER / 0.7)))
@@ -67,7 +73,7 @@ class Screen:
         self._lay(frame, rgb, cv2.getPerspectiveTransform(source, target), target)
 
     def _lay(
-        self, frame: Image, rgb: Image, matrix: NDArray[np.float64], target: NDArray[np.float32]
+        self, frame: Image, rgb: Image, matrix: NDArray[Any], target: NDArray[np.float32]
     ) -> None:
         height, width = frame.shape[:2]
         spread = round(height * 0.05)

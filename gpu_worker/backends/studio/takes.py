@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -49,6 +49,9 @@ class Take:
         self.seconds, self.matter, self.box = seconds, matter, box
         self.voice, self.speaks_at_s = voice, speaks_at_s
         self._last: tuple[float, Cut] | None = None
+        self._frames: Iterator[media.Frame]
+        self._now: media.Frame
+        self._next: media.Frame | None
         self._play_from(0.0)
 
     def cut(self, at_s: float) -> Cut:
