@@ -92,6 +92,18 @@ def edge_of(size: int, read: TileReader) -> Edge:
     return Edge(size, tuple(partial))
 
 
+def tiles_on_path(*, index: int, size: int) -> list[tuple[int, int]]:
+    """Return level and number of each tile that an inclusion proof may read: two a level at most."""
+    found: list[tuple[int, int]] = []
+    level = 0
+    while count := size >> (TILE_HEIGHT * level):
+        own = index >> (TILE_HEIGHT * (level + 1))
+        last = (count - 1) // TILE_WIDTH
+        found += [(level, number) for number in sorted({min(own, last), last})]
+        level += 1
+    return found
+
+
 def inclusion_proof(*, index: int, size: int, read: TileReader) -> list[bytes]:
     """Return the audit path of a leaf in the tree of `size` leaves, lowest first.
 

@@ -23,12 +23,12 @@ from ledger.log.gateway import Witness, WitnessConflict
 from ledger.log.models import Checkpoint, Cosignature, Publication
 from ledger.log.notes import Signature, VerifierKey
 from ledger.log.sequencing import LogInconsistent, nothing
-from ledger.log.tiles import TileName
 
 logger = structlog.get_logger(__name__)
 
 CHECKPOINT = "checkpoint"
 VKEY = "vkey"
+FLUSHED_ONE_BY_ONE_MAX = 16  # More files are flushed together, by one sync of the machine.
 ROUNDS_MAX = 3  # A conflict tells the size to try again with; twice is enough.
 REST_S = 10.0  # A witness that failed is left alone for so long.
 
@@ -185,18 +185,21 @@ def write_files(
         raise LogInconsistent(
             f"{folder} holds a checkpoint of size {old_size}; the database has only {size}"
         )
-    written: list[TileName] = []
-    for count, name in enumerate(tiles.names(old_size=old_size, size=size)):
-        replace(folder / name.path(), queries.read_published(name))
-        written.append(name)
+    wanted = list(tiles.names(old_size=old_size, size=size))
+    are_many = len(wanted) > FLUSHED_ONE_BY_ONE_MAX
+    for count, (name, data) in enumerate(queries.read_many(wanted)):
+        replace(folder / name.path(), data, is_flushed=not are_many)
         progress(count + 1)
-    for parent in {(folder / name.path()).parent for name in written}:
-        _sync_folder(parent)
+    if are_many:
+        os.sync()
+    else:
+        for parent in {(folder / name.path()).parent for name in wanted}:
+            _sync_folder(parent)
     at_step("tiles-published")
     replace(folder / CHECKPOINT, note)
     _sync_folder(folder)
     at_step("checkpoint-published")
-    for name in written:
+    for name in wanted:
         if name.is_full:
             partial = folder / f"{name.path()}.p"
             shutil.rmtree(partial, ignore_errors=True)
@@ -224,8 +227,10 @@ def published_size(folder: Path, *, log: VerifierKey) -> int:
     return head.size
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Write a whole file durably, so that a reader sees the old or the new one, never a part.
+def replace(path: Path, data: bytes, *, is_flushed: bool = True) -> None:
+    """Write a whole file, so that a reader sees the old or the new one, never a part.
+
+    It is on the disk when this returns, unless the caller flushes many at once.
 
     There is one writer, so what a crash left half-written is written over the next time.
     """
@@ -233,8 +238,9 @@ def replace(path: Path, data: bytes) -> None:
     scratch = path.with_name(f".new-{path.name}")
     with scratch.open("wb") as file:
         file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+        if is_flushed:
+            file.flush()
+            os.fsync(file.fileno())
     scratch.replace(path)
 
 

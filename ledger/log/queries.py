@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Q
 from django.db.models.functions import Substr
 
 from ledger.errors import NotFound, Unavailable
 from ledger.log import checkpoints, merkle, tiles
 from ledger.log.checkpoints import Proof
-from ledger.log.merkle import HASH_SIZE_BYTES, TILE_WIDTH
+from ledger.log.merkle import HASH_SIZE_BYTES, TILE_WIDTH, TileReader
 from ledger.log.models import Checkpoint, Entry, Publication, Record, Tile
 from ledger.log.tiles import TileName, TileNotFound
 
 ENTRIES_ABOUT_MAX = 10_000
+NAMES_A_QUERY = 32
 
 
 class EntryNotFound(NotFound):
@@ -133,6 +135,23 @@ def read_tile(level: int, index: int, width: int) -> bytes:
     return bytes(data)
 
 
+def tile_reader(wanted: Sequence[tuple[int, int]]) -> TileReader:
+    """Return a reader that has these tiles (level, number) already, out of one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT level, index, data FROM ledger_tile WHERE (level, index) IN "
+            "(SELECT * FROM unnest(%s::int[], %s::bigint[]))",
+            [[level for level, _ in wanted], [index for _, index in wanted]],
+        )
+        stored = {(level, index): bytes(data) for level, index, data in cursor.fetchall()}
+
+    def read(level: int, index: int, width: int) -> bytes:
+        data = stored.get((level, index), b"")[: width * HASH_SIZE_BYTES]
+        return data if len(data) == width * HASH_SIZE_BYTES else read_tile(level, index, width)
+
+    return read
+
+
 def read_bundle(index: int, width: int) -> bytes:
     """Return the entry bundle of `width` entries.
 
@@ -149,6 +168,48 @@ def read_bundle(index: int, width: int) -> bytes:
     if len(entries) != width:
         raise TileMissing("entries", index, width)
     return tiles.encode_bundle(entries)
+
+
+def read_many(names: Iterable[TileName]) -> Iterator[tuple[TileName, bytes]]:
+    """Yield tiles and bundles with their bytes, in the order given: one query for 32 of a level.
+
+    Raises:
+        TileMissing: one is not stored, or not that wide.
+    """
+    pending: list[TileName] = []
+    for name in names:
+        if pending and (pending[0].level != name.level or len(pending) == NAMES_A_QUERY):
+            yield from _read_some(pending)
+            pending = []
+        pending.append(name)
+    yield from _read_some(pending)
+
+
+def _read_some(names: Sequence[TileName]) -> Iterator[tuple[TileName, bytes]]:
+    """Yield some tiles of one level, or some bundles, whose numbers follow each other."""
+    if not names:
+        return
+    first, last, level = names[0].index, names[-1].index, names[0].level
+    if level is None:
+        end = last * TILE_WIDTH + names[-1].width
+        found = Entry.objects.filter(leaf_index__gte=first * TILE_WIDTH, leaf_index__lt=end)
+        entries = [
+            bytes(data) for data in found.order_by("leaf_index").values_list("data", flat=True)
+        ]
+        if len(entries) != end - first * TILE_WIDTH:
+            raise TileMissing("entries", first, last)
+        for place, name in enumerate(names):
+            start = place * TILE_WIDTH
+            yield name, tiles.encode_bundle(entries[start : start + name.width])
+        return
+    stored = dict(
+        Tile.objects.filter(level=level, index__range=(first, last)).values_list("index", "data")
+    )
+    for name in names:
+        data = bytes(stored.get(name.index, b""))[: name.width * HASH_SIZE_BYTES]
+        if len(data) != name.width * HASH_SIZE_BYTES:
+            raise TileMissing(level, name.index, name.width)
+        yield name, data
 
 
 def read_published(name: TileName) -> bytes:
@@ -180,5 +241,6 @@ def inclusion(entry_id: UUID) -> Proof:
     newest = published()
     if newest is None or newest.tree_size <= index:
         raise NotYetPublished(entry_id=entry_id)
-    hashes = merkle.inclusion_proof(index=index, size=newest.tree_size, read=read_tile)
+    read = tile_reader(merkle.tiles_on_path(index=index, size=newest.tree_size))
+    hashes = merkle.inclusion_proof(index=index, size=newest.tree_size, read=read)
     return checkpoints.Proof(index, tuple(hashes), newest.note)

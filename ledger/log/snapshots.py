@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Model
 from django.utils.duration import duration_iso_string
 
@@ -118,10 +120,50 @@ def _stored(rows: Sequence[Model]) -> dict[tuple[type[Model], Any], dict[str, An
     by_model: dict[type[Model], list[Any]] = {}
     for row in rows:
         by_model.setdefault(type(row), []).append(row.pk)
-    return {
-        (model, key): dict(zip(logged_columns(model), columns, strict=True))
-        for model, keys in by_model.items()
-        for key, *columns in model._base_manager.filter(pk__in=keys).values_list(
-            "pk", *logged_columns(model)
-        )
-    }
+    found: dict[tuple[type[Model], Any], dict[str, Any]] = {}
+    for model, keys in by_model.items():
+        statement, read = _reader(model)
+        with connection.cursor() as cursor:
+            cursor.execute(statement, [keys])
+            for values in cursor.fetchall():
+                key, columns = read(values)
+                found[model, key] = columns
+    return found
+
+
+@lru_cache(maxsize=256)
+def _reader(
+    model: type[Model],
+) -> tuple[str, Callable[[Sequence[Any]], tuple[Any, dict[str, Any]]]]:
+    """Return the statement that reads rows of a model by key, and what makes values of its answer.
+
+    What the ORM would build each time, built once: every transaction of the service pays for this.
+    """
+    key = model._meta.pk
+    logged = frozenset(logged_columns(model))
+    fields = [field for field in model._meta.concrete_fields if field.attname in logged]
+    columns = [field.get_col(model._meta.db_table) for field in (key, *fields)]
+    converters = [
+        [*connection.ops.get_db_converters(column), *column.get_db_converters(connection)]
+        for column in columns
+    ]
+    quoted = connection.ops.quote_name
+    names = ", ".join(quoted(str(field.column)) for field in (key, *fields))
+    table = quoted(model._meta.db_table)
+
+    def read(values: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        converted = [
+            _converted(value, column, steps)
+            for value, column, steps in zip(values, columns, converters, strict=True)
+        ]
+        names = (field.attname for field in fields)
+        return converted[0], dict(zip(names, converted[1:], strict=True))
+
+    statement = f"SELECT {names} FROM {table} WHERE {quoted(str(key.column))} = ANY(%s)"  # noqa: S608  # Quoted names of ours.
+    return statement, read
+
+
+def _converted(value: Any, column: Any, converters: Iterable[Callable[..., Any]]) -> Any:
+    for convert in converters:
+        value = convert(value, column, connection)
+    return value

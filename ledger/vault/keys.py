@@ -14,6 +14,7 @@ from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from django.db import connection
 from django.db.models.functions import Now
 
 from ledger.db import step
@@ -136,26 +137,34 @@ def decrypt_file(subject_id: UUID | None, source: Path, target: Path, context: b
 def _key(subject_id: UUID | None, made_at: datetime | Now | None = None) -> bytes:
     """Return the subject's key, made on first use."""
     subject = subject_id or SERVICE
-    row = SubjectKey.objects.filter(subject_id=subject).first()
-    if row is None:
+    found = _wrapped(subject)
+    if found is None:
         wrapped = providers.from_settings().wrap(secrets.token_bytes(32), subject_id=subject)
         fresh = SubjectKey(subject_id=subject, wrapped=wrapped, created_at=made_at or Now())
         SubjectKey.objects.bulk_create([fresh], ignore_conflicts=True)  # The first one wins.
-        row = SubjectKey.objects.get(subject_id=subject)
-    return _unwrapped(row)
+        found = _wrapped(subject)
+    return _unwrapped(subject, found)
 
 
 def _existing_key(subject: UUID) -> bytes:
-    row = SubjectKey.objects.filter(subject_id=subject).first()
-    if row is None:  # It was never used here, so nothing can have been encrypted under it.
+    found = _wrapped(subject)
+    if found is None:  # It was never used here, so nothing can have been encrypted under it.
         raise CiphertextInvalid
-    return _unwrapped(row)
+    return _unwrapped(subject, found)
 
 
-def _unwrapped(row: SubjectKey) -> bytes:
-    if row.wrapped is None:
-        raise KeyDestroyed(subject_id=row.subject_id)
-    return providers.from_settings().unwrap(bytes(row.wrapped), subject_id=row.subject_id)
+def _wrapped(subject: UUID) -> tuple[bytes | None] | None:
+    """Return the stored key in a tuple, or None. Plain SQL: every transaction asks this."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT wrapped FROM ledger_subjectkey WHERE subject_id = %s", [subject])
+        row = cursor.fetchone()
+    return None if row is None else (row[0],)
+
+
+def _unwrapped(subject: UUID, found: tuple[bytes | None] | None) -> bytes:
+    if found is None or found[0] is None:
+        raise KeyDestroyed(subject_id=subject)
+    return providers.from_settings().unwrap(bytes(found[0]), subject_id=subject)
 
 
 def _bound(subject_id: UUID | None, context: bytes) -> bytes:

@@ -105,6 +105,23 @@ class TestInclusionProof:
             )
             assert reached == defined_root(0, size)
 
+    @settings(max_examples=60, deadline=None)
+    @given(data=st.data())
+    def test_reads_no_tile_that_was_not_foretold(self, data: st.DataObject) -> None:
+        size = data.draw(st.integers(1, SIZE_MAX))
+        index = data.draw(st.integers(0, size - 1))
+        foretold = merkle.tiles_on_path(index=index, size=size)
+        asked: list[tuple[int, int]] = []
+
+        def read_and_note(level: int, number: int, width: int) -> bytes:
+            asked.append((level, number))
+            return read(level, number, width)
+
+        merkle.inclusion_proof(index=index, size=size, read=read_and_note)
+
+        assert set(asked) <= set(foretold)
+        assert len(asked) == len(set(asked))
+
     @pytest.mark.parametrize(("index", "size"), [(0, 0), (5, 5), (-1, 5)])
     def test_is_refused_outside_the_tree(self, index: int, size: int) -> None:
         with pytest.raises(ProofInvalid):

@@ -9,9 +9,14 @@ from enum import Enum
 from typing import Any
 
 import pytest
+from django.apps import apps
+from django.db import connection
 
 from ledger.accounts.models import Account
+from ledger.cameos.models import Cameo, Terms
+from ledger.consent.models import Use
 from ledger.log import entries, snapshots
+from tests.conftest import NOON
 
 SOME_ID = uuid.UUID(int=7)
 
@@ -63,3 +68,43 @@ class TestPlain:
     def test_is_refused_for_what_has_none(self) -> None:
         with pytest.raises(TypeError):
             snapshots.plain(object())
+
+
+@pytest.mark.django_db
+class TestOfRows:
+    def test_can_read_every_model(self) -> None:
+        for model in apps.get_models(include_auto_created=True):
+            statement, _ = snapshots._reader(model)
+            with connection.cursor() as cursor:
+                cursor.execute(statement, [[]])
+                assert cursor.fetchall() == []
+
+    def test_gives_what_the_orm_gives(self) -> None:
+        owner = Account.objects.create(
+            email="a@example.com", handle="someone", born_on=dt.date(2000, 2, 29)
+        )
+        cameo = Cameo.objects.create(
+            owner=owner, preferences={"clothing": ["red", 1.5], "none": None}, created_at=NOON
+        )
+        terms = Terms.objects.create(
+            cameo=cameo,
+            version=1,
+            purposes=["personal", "commercial"],
+            fees={"commercial": {"amount_minor": 2**60, "currency": "usd"}},
+            created_at=NOON,
+        )
+        use = Use.objects.create(
+            requester=owner,
+            purpose="personal",
+            seconds=Decimal("1.5"),
+            texts=['a "quoted", text'],
+            state="requested",
+            state_at=NOON,
+            created_at=NOON,
+        )
+
+        for row in (owner, cameo, terms, use):
+            model, names = type(row), snapshots.logged_columns(type(row))
+            values = model._base_manager.values_list(*names).get(pk=row.pk)
+            expected = snapshots.of_columns(model, row.pk, dict(zip(names, values, strict=True)))
+            assert snapshots.of_rows([row]) == [expected]
