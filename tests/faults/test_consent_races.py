@@ -3,7 +3,7 @@
 A release lingers a few milliseconds between its decision and its commit, while another thread revokes,
 blocks, closes the audience, suspends or holds. It leaked when a tightening was known to have committed
 before the release began to commit, and the release passed all the same. With the locks of ADR 3 taken out,
-every test here fails.
+the tests of releases fail.
 """
 
 from __future__ import annotations
