@@ -65,6 +65,7 @@ class Matter:
         plate = cv2.resize(surface, self._size, interpolation=cv2.INTER_CUBIC)
         self._plate = np.clip(plate, 0, 255).astype(np.uint8)
         self._plate_ycc = cv2.cvtColor(self._plate, cv2.COLOR_RGB2YCrCb)
+        self._tolerance = None if self.backdrop == "flat" else _edges(self._plate)
         self._before: Plane | None = None
         self._mask: Image | None = None
         self._turn = 0
@@ -89,7 +90,9 @@ class Matter:
         difference = cv2.absdiff(cv2.cvtColor(rgb, cv2.COLOR_RGB2YCrCb), self._plate_ycc)
         row = np.hstack([WEIGHTS, [[-self._low]]]).astype(np.float32)
         distance = cv2.transform(difference, row)
-        distance = cv2.blur(distance, (3, 3), dst=distance)
+        if self._tolerance is not None:
+            distance = cv2.subtract(distance, self._tolerance)
+        distance = cv2.blur(distance, (3, 3))
         width, height = self._size
         half = cv2.resize(distance, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         near = cv2.dilate(half, np.ones((5, 5), np.uint8))
@@ -104,9 +107,10 @@ class Matter:
         small = cv2.resize(
             alpha, (max(8, width * rows // height), rows), interpolation=cv2.INTER_AREA
         )
-        body = _largest(_filled((small > 110).astype(np.uint8) * 255))
+        body = (small > 110).astype(np.uint8) * 255
         if self._prior is not None:
             body = cv2.bitwise_and(body, cv2.resize(self._prior, body.shape[::-1]))
+        body = _largest(_filled(_joined(body)))
         core = cv2.erode(body, np.ones((3, 3), np.uint8))
         reach = cv2.dilate(body, np.ones((3, 3), np.uint8))
         gates = cv2.resize(cv2.merge((core, reach)), self._size, interpolation=cv2.INTER_LINEAR)
@@ -229,6 +233,17 @@ def _around(mask: Image) -> Image:
     labels[mask > 0] = cv2.GC_PR_FGD
     labels[cv2.erode(mask, near) > 0] = cv2.GC_FGD
     return labels
+
+
+def _edges(plate: Image) -> Image:
+    """Return how much a pattern's own edges may differ: it is never seen at quite the same place."""
+    grey = cv2.cvtColor(plate, cv2.COLOR_RGB2GRAY)
+    return np.asarray(cv2.morphologyEx(grey, cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8)))
+
+
+def _joined(mask: Image) -> Image:
+    """Return a mask without gaps of a pixel or two."""
+    return np.asarray(cv2.morphologyEx(mask, cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8)))
 
 
 def _filled(mask: Image) -> Image:

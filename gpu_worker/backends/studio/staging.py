@@ -55,6 +55,8 @@ class Shot:
 def marks(count: int, *, seed: int, aspect: float, beside_screen: bool = False) -> tuple[Mark, ...]:
     """Return where so many people stand, in the order of the cast. The farther ones come smaller."""
     rng = np.random.default_rng([seed, 1])
+    if count == 0:
+        return ()
     if beside_screen:
         places = np.linspace(0.79, 0.55, count) if count > 1 else np.array([0.8])
         return tuple(

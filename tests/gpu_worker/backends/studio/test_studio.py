@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import pairwise
 from typing import Any
 
 import cv2
@@ -251,7 +252,7 @@ class TestStaging:
 
         assert shots[0].starts_at_s == 0
         assert shots[-1].ends_at_s == seconds
-        for before, after in zip(shots, shots[1:], strict=False):
+        for before, after in pairwise(shots):
             assert before.ends_at_s == after.starts_at_s
             assert before.seconds >= 2
 
