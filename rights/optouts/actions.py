@@ -21,7 +21,9 @@ from ledger.outbox import actions as outbox
 from rights.optouts import rules, screening
 from rights.optouts.errors import (
     AliasUnusable,
+    HolderCannot,
     HolderNotVerified,
+    HolderRepeated,
     OptOutNotFound,
     RightsHolderNotFound,
     SelfVerification,
@@ -30,6 +32,7 @@ from rights.optouts.errors import (
 )
 from rights.optouts.models import OptOut, OptOutAlias, RightsHolder
 
+STAFF = "rights.change_rightsholder"  # Who verifies holders and moves any opt-out.
 ALIASES_MAX = 200
 CAMEOS_PER_MESSAGE = 500
 
@@ -45,35 +48,68 @@ def register_holder(
     authority_declared_on: date,
     at: datetime,
 ) -> RightsHolder:
-    """Register somebody who may file opt-outs once verified."""
-    holder = RightsHolder.objects.create(
-        account=account,
-        name=name,
-        contact_email=contact_email,
-        agent_name=agent_name,
-        authority_text=authority_text,
-        authority_declared_on=authority_declared_on,
-        created_at=at,
-    )
+    """Register somebody who may file opt-outs; they are activated once staff verified the holder.
+
+    Raises:
+        HolderRepeated: the account is a rights holder already.
+    """
+    with refusing(rights_rightsholder_account_id_key=HolderRepeated(account_id=account.id)):
+        holder = RightsHolder.objects.create(
+            account=account,
+            name=name,
+            contact_email=contact_email,
+            agent_name=agent_name,
+            authority_text=authority_text,
+            authority_declared_on=authority_declared_on,
+            created_at=at,
+        )
     log.stage(type="rights_holder.registered", at=at, subject_id=account.id, rows=[holder])
     return holder
 
 
 @use_case
 def verify_holder(*, holder_id: UUID, by: Account, at: datetime) -> RightsHolder:
-    """Note that staff checked contact and authority.
+    """Note that staff checked contact and authority. A suspended holder may be verified again.
 
     Raises:
         RightsHolderNotFound: there is none.
         SelfVerification: nobody verifies themselves.
+        HolderCannot: it is verified already.
     """
+    return _move_holder(holder_id, RightsHolder.State.VERIFIED, by, at)
+
+
+@use_case
+def suspend_holder(*, holder_id: UUID, by: Account, at: datetime) -> RightsHolder:
+    """Stop a holder from filing and from activating; what is active goes on stopping.
+
+    Raises:
+        RightsHolderNotFound: there is none.
+        SelfVerification: nobody decides on themselves.
+        HolderCannot: it is suspended already, or was never verified.
+    """
+    return _move_holder(holder_id, RightsHolder.State.SUSPENDED, by, at)
+
+
+def _move_holder(holder_id: UUID, to: str, by: Account, at: datetime) -> RightsHolder:
     holder = RightsHolder.objects.select_for_update().filter(id=holder_id).first()
     if holder is None:
         raise RightsHolderNotFound(holder_id=holder_id)
-    holder.state, holder.verified_by, holder.verified_at = RightsHolder.State.VERIFIED, by, at
-    with refusing(holder_does_not_verify_itself=SelfVerification(holder_id=holder_id)):
-        holder.save(update_fields=["state", "verified_by", "verified_at"])
-    log.stage(type="rights_holder.verified", at=at, subject_id=holder.account_id, rows=[holder])
+    if holder.account_id == by.id:
+        raise SelfVerification(holder_id=holder_id)
+    if not rules.holder_may_go(holder.state, to):
+        raise HolderCannot(holder_id=holder_id, state=holder.state, to=to)
+    holder.state = to
+    if to == RightsHolder.State.VERIFIED:
+        holder.verified_by, holder.verified_at = by, at
+    holder.save(update_fields=["state", "verified_by", "verified_at"])
+    log.stage(
+        type=f"rights_holder.{to}",
+        at=at,
+        subject_id=holder.account_id,
+        rows=[holder],
+        details={"by": str(by.id)},
+    )
     return holder
 
 
@@ -95,8 +131,12 @@ def file(
     Raises:
         AliasUnusable: a name without letters or digits to find it by, or too long.
         TooManyAliases: more than `ALIASES_MAX`.
+        HolderCannot: the holder is suspended.
     """
     names = check_names([title, *aliases])
+    holder = RightsHolder.objects.select_for_update().get(id=holder.id)
+    if holder.state == RightsHolder.State.SUSPENDED:
+        raise HolderCannot(holder_id=holder.id, state=holder.state)
     opt_out = OptOut.objects.create(
         holder=holder,
         kind=kind,
@@ -121,16 +161,19 @@ def move(*, opt_out_id: UUID, to: str, by: Account, reason: str, at: datetime) -
     """Move an opt-out to another state; once active it stops the next decision.
 
     Raises:
-        OptOutNotFound: there is none for `by`.
+        OptOutNotFound: there is none, or `by` is neither its holder nor staff: these look alike.
         TransitionRefused: not from its present state.
         HolderNotVerified: activation needs a verified holder.
         SelfVerification: a holder may only withdraw its own.
     """
     db.lock(exclusive=[db.PROHIBITIONS])
-    opt_out = OptOut.objects.select_for_update().filter(id=opt_out_id).first()
-    if opt_out is None:
+    opt_out = (
+        OptOut.objects.select_for_update().select_related("holder").filter(id=opt_out_id).first()
+    )
+    is_own = opt_out is not None and opt_out.holder.account_id == by.id
+    if opt_out is None or not (is_own or by.has_perm(STAFF)):
         raise OptOutNotFound(opt_out_id=opt_out_id)
-    if opt_out.holder.account_id == by.id and to not in rules.HOLDERS_MOVES:
+    if is_own and to not in rules.HOLDERS_MOVES:
         raise SelfVerification(opt_out_id=opt_out_id)
     if not rules.may_go(opt_out.state, to):
         raise TransitionRefused(opt_out_id=opt_out_id, state=opt_out.state, to=to)
@@ -170,7 +213,10 @@ def _batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def check_names(given: Sequence[str]) -> dict[str, str]:
-    """Return each name by its skeleton, the first spelling of each.
+    """Return each name by the skeletons that it is found by, the first spelling of each.
+
+    A name of several words is found written as one word too (`StarWars`), where that is long enough
+    not to be somebody else's name.
 
     Raises:
         AliasUnusable: `place` says which, counted from 0.
@@ -179,9 +225,12 @@ def check_names(given: Sequence[str]) -> dict[str, str]:
     if len(given) > ALIASES_MAX + 1:
         raise TooManyAliases(limit=ALIASES_MAX)
     names: dict[str, str] = {}
-    for alias in given:
+    for place, alias in enumerate(given):
+        if len(alias) > screening.NAME_CHARACTERS_MAX:
+            raise AliasUnusable(place=place)
         skeleton = screening.name(alias)
-        if len(skeleton) < 2 or skeleton.count(" ") >= screening.NAME_WORDS_MAX:
-            raise AliasUnusable(place=given.index(alias))
-        names.setdefault(skeleton, alias)
+        if screening.letters(skeleton) < 2 or skeleton.count(" ") >= screening.NAME_WORDS_MAX:
+            raise AliasUnusable(place=place)
+        for each in screening.written(skeleton):
+            names.setdefault(each, alias)
     return names

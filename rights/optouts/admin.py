@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import TabularInline
-from unfold.widgets import UnfoldAdminTextareaWidget
+from unfold.forms import ActionForm
+from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
 
 from ledger.errors import CountersignError
-from ledger.http.admin import UseCaseAdmin, caller, chosen
+from ledger.http.admin import UseCaseAdmin, caller
 from rights.optouts import actions as opt_outs
 from rights.optouts import queries
 from rights.optouts.models import OptOut, OptOutAlias, RightsHolder
 
-STAFF = "rights.change_rightsholder"
+REASON_CHARACTERS_MAX = 500
 AUTHORITY = (
     "I am the rights holder, or act with its written authority, and what I state here is true."
 )
@@ -33,11 +34,13 @@ class RightsHolderAdmin(UseCaseAdmin):
     search_fields = ("name",)
     readonly_fields = ("state", "verified_by", "verified_at", "created_at")
     autocomplete_fields = ("account",)
-    actions = ("verify",)
+    actions = ("verify", "suspend")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RightsHolder]:
         rows = super().get_queryset(request)
-        return rows if request.user.has_perm(STAFF) else rows.filter(account=caller(request))
+        return (
+            rows if request.user.has_perm(opt_outs.STAFF) else rows.filter(account=caller(request))
+        )
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"authority_text": AUTHORITY}
@@ -56,13 +59,19 @@ class RightsHolderAdmin(UseCaseAdmin):
 
     @admin.action(description="Verify: contact and authority were checked", permissions=["change"])
     def verify(self, request: HttpRequest, rows: QuerySet[RightsHolder]) -> None:
-        for holder in chosen(rows):
-            try:
-                opt_outs.verify_holder(holder_id=holder.id, by=caller(request), at=timezone.now())
-            except CountersignError as exc:
-                self.message_user(request, f"{holder}: {exc.title}", messages.ERROR)
-            else:
-                self.message_user(request, f"{holder} is verified.")
+        def verify(holder: RightsHolder) -> str:
+            opt_outs.verify_holder(holder_id=holder.id, by=caller(request), at=timezone.now())
+            return f"{holder} is verified."
+
+        self.carry_out(request, rows, verify)
+
+    @admin.action(description="Suspend: no new opt-outs from it", permissions=["change"])
+    def suspend(self, request: HttpRequest, rows: QuerySet[RightsHolder]) -> None:
+        def suspend(holder: RightsHolder) -> str:
+            opt_outs.suspend_holder(holder_id=holder.id, by=caller(request), at=timezone.now())
+            return f"{holder} is suspended."
+
+        self.carry_out(request, rows, suspend)
 
 
 if TYPE_CHECKING:
@@ -117,6 +126,17 @@ class OptOutForm(_OptOutModelForm):
         return data
 
 
+class MoveForm(ActionForm):
+    """An action on opt-outs, and why: the holder reads it, and the log keeps it."""
+
+    reason = forms.CharField(
+        label="Reason",
+        required=False,
+        max_length=REASON_CHARACTERS_MAX,
+        widget=UnfoldAdminTextInputWidget,
+    )
+
+
 class AliasInline(TabularInline):
     """The names it is found by."""
 
@@ -138,12 +158,15 @@ class OptOutAdmin(UseCaseAdmin):
     list_filter = ("state", "kind")
     search_fields = ("title", "aliases__alias")
     inlines = (AliasInline,)
+    action_form = MoveForm
     actions = ("mark_verified", "activate", "contest", "withdraw")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
         rows = super().get_queryset(request).select_related("holder")
         return (
-            rows if request.user.has_perm(STAFF) else rows.filter(holder__account=caller(request))
+            rows
+            if request.user.has_perm(opt_outs.STAFF)
+            else rows.filter(holder__account=caller(request))
         )
 
     def get_fields(self, request: HttpRequest, obj: OptOut | None = None) -> Any:
@@ -170,9 +193,11 @@ class OptOutAdmin(UseCaseAdmin):
         return queries.stopped_count(opt_out_id=opt_out.id)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        """Only who is registered as a rights holder files."""
-        is_holder = RightsHolder.objects.filter(account=caller(request)).exists()
-        return is_holder and super().has_add_permission(request)
+        """Only who is registered as a rights holder, and not suspended, files."""
+        if not super().has_add_permission(request):
+            return False
+        own = RightsHolder.objects.filter(account=caller(request))
+        return own.exclude(state=RightsHolder.State.SUSPENDED).exists()
 
     def has_change_permission(self, request: HttpRequest, obj: OptOut | None = None) -> bool:
         """What was filed is never edited; its state moves by actions."""
@@ -214,16 +239,12 @@ class OptOutAdmin(UseCaseAdmin):
         self._move(request, rows, to="withdrawn")
 
     def _move(self, request: HttpRequest, rows: QuerySet[OptOut], *, to: str) -> None:
-        for opt_out in chosen(rows):
-            try:
-                opt_outs.move(
-                    opt_out_id=opt_out.id,
-                    to=to,
-                    by=caller(request),
-                    reason="admin",
-                    at=timezone.now(),
-                )
-            except CountersignError as exc:
-                self.message_user(request, f"{opt_out}: {exc.title}", messages.ERROR)
-            else:
-                self.message_user(request, f"{opt_out} is {to}.")
+        reason = request.POST.get("reason", "").strip()[:REASON_CHARACTERS_MAX]
+
+        def move(opt_out: OptOut) -> str:
+            opt_outs.move(
+                opt_out_id=opt_out.id, to=to, by=caller(request), reason=reason, at=timezone.now()
+            )
+            return f"{opt_out} is {to}."
+
+        self.carry_out(request, rows, move)

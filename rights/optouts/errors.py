@@ -8,6 +8,16 @@ class RightsHolderNotFound(NotFound):
     title = "There is no such rights holder for you."
 
 
+class HolderRepeated(Conflict):
+    code = "rights-holder-repeated"
+    title = "That account is a rights holder already."
+
+
+class HolderCannot(Conflict):
+    code = "rights-holder-state"
+    title = "The rights holder's present state does not allow that."
+
+
 class OptOutNotFound(NotFound):
     code = "opt-out-not-found"
     title = "There is no such opt-out for you."
@@ -25,7 +35,7 @@ class SelfVerification(Refused):
 
 class AliasUnusable(Malformed):
     code = "alias-unusable"
-    title = "An alias needs at least two letters or digits, and at most eight words."
+    title = "A name needs at least two letters or digits, and has at most 12 words, 200 characters."
 
 
 class TooManyAliases(Malformed):

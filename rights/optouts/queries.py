@@ -2,48 +2,66 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from uuid import UUID
 
 from django.db.models import Q
 
-from ledger.consent.models import Decision
+from ledger.consent import queries as consent
+from ledger.consent.models import Decision, Use
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
 from rights.optouts import rules, screening
 from rights.optouts.models import OptOut, OptOutAlias
 
+NAMES_PER_QUERY = 10_000
+
 
 def prohibitions(question: ProhibitionQuestion) -> Sequence[Prohibition]:
-    """Return each active opt-out that a name in the question's texts falls under. One query.
+    """Return each opt-out in force that a name in the texts falls under; a remix has its ancestors' too.
 
     Named in `CONSENT_PROHIBITION_SOURCES`. Every name that could stand in the texts is looked up in
-    an index, so the newest opt-out counts at once and nothing is cached.
+    an index, so the newest opt-out counts at once and nothing is cached. One query for each
+    `NAMES_PER_QUERY` names, and two more for a remix.
     """
-    names = {name for text in question.texts for name in screening.candidates(text)}
-    if not names:
-        return ()
-    rows = (
-        OptOutAlias.objects.filter(skeleton__in=names, opt_out__state__in=OptOut.STOPS)
-        .filter(opt_out__starts_at__lte=question.at)
+    texts = [*question.texts, *_texts_above(question.parent_id)]
+    names = sorted({name for text in texts for name in screening.candidates(text)})
+    found = {
+        identity
+        for start in range(0, len(names), NAMES_PER_QUERY)
+        for identity in _in_force(question, names[start : start + NAMES_PER_QUERY])
+    }
+    return tuple(Prohibition(code="opt-out", id=each, covers="text") for each in sorted(found))
+
+
+def _in_force(question: ProhibitionQuestion, names: Sequence[str]) -> Iterator[UUID]:
+    everywhere = Q(opt_out__territories=[])
+    there = Q(opt_out__territories__overlap=list(question.territories))
+    # A use for everywhere falls under every territory.
+    where = everywhere | there if question.territories else Q()
+    yield from (
+        OptOutAlias.objects.filter(where, skeleton__in=names)
+        .filter(opt_out__state__in=OptOut.STOPS, opt_out__starts_at__lte=question.at)
         .exclude(opt_out__ends_at__lte=question.at)
         .filter(opt_out__scopes__overlap=list(rules.SCOPES_THAT_STOP[question.purpose]))
-        .filter(
-            Q(opt_out__territories=[])
-            | (
-                Q(opt_out__territories__overlap=list(question.territories))
-                if question.territories
-                else Q()  # A use for everywhere falls under every territory.
-            )
-        )
-        .order_by("opt_out_id")
         .values_list("opt_out_id", flat=True)
         .distinct()
     )
-    return tuple(Prohibition(code="opt-out", id=identity, covers="text") for identity in rows)
+
+
+def _texts_above(parent_id: UUID | None) -> Iterator[str]:
+    """Yield the texts of what a remix descends from: it shows again what they asked for."""
+    above = consent.ancestor_ids(parent_id=parent_id)
+    if above:
+        for texts in Use.objects.filter(id__in=above).values_list("texts", flat=True):
+            yield from texts
 
 
 def stopped_count(*, opt_out_id: UUID) -> int:
-    """Return how many decisions an opt-out turned into a denial; never whose, nor the prompts."""
-    return Decision.objects.filter(
-        effect="deny", findings__contains=[{"row_id": str(opt_out_id)}]
-    ).count()
+    """Return how many uses an opt-out denied; never whose, nor their prompts."""
+    finding = {"code": "opt-out", "row_id": str(opt_out_id)}
+    return (
+        Decision.objects.filter(effect="deny", findings__contains=[finding])
+        .values("use_id")
+        .distinct()
+        .count()
+    )

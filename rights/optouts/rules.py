@@ -1,4 +1,4 @@
-"""The states of an opt-out, and how it moves between them. Pure."""
+"""The states of opt-outs and of their holders, and how they move between them. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,11 @@ TRANSITIONS: dict[str, tuple[str, ...]] = {
     "active": ("contested", "withdrawn"),
     "contested": ("active", "withdrawn"),
     "withdrawn": (),
+}
+HOLDER_TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "submitted": ("verified",),
+    "verified": ("suspended",),
+    "suspended": ("verified",),
 }
 # What the holder may do with its own; everything else is for staff.
 HOLDERS_MOVES: frozenset[str] = frozenset({"withdrawn"})
@@ -26,3 +31,8 @@ SCOPES_THAT_STOP: dict[str, tuple[str, ...]] = {
 def may_go(before: str, after: str) -> bool:
     """Return whether an opt-out may go from one state to another."""
     return after in TRANSITIONS[before]
+
+
+def holder_may_go(before: str, after: str) -> bool:
+    """Return whether a rights holder may go from one state to another."""
+    return after in HOLDER_TRANSITIONS[before]
