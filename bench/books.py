@@ -92,9 +92,9 @@ def _post(starts_at: float, owners: list[uuid.UUID], counts: Queue[int]) -> None
     at = datetime.now(tz=UTC)
     count = 0
     for owner in owners:  # Accounts are opened once, not in the measured time.
-        legs = (Leg("payable", 1, owner), Leg("stripe", -1))
+        opening = (Leg("payable", 1, owner), Leg("stripe", -1))
         with transaction.atomic():
-            books.post(Entry(str(uuid.uuid4()), "payout", "usd", legs), at=at)
+            books.post(Entry(str(uuid.uuid4()), "payout", "usd", opening), at=at)
     time.sleep(max(0.0, starts_at - time.time()))
     ends_s = time.perf_counter() + SECONDS
     while time.perf_counter() < ends_s:

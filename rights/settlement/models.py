@@ -211,7 +211,7 @@ class Posting(models.Model):
                 when=pgtrigger.After,
                 operation=pgtrigger.Insert,
                 level=pgtrigger.Statement,
-                referencing=pgtrigger.Referencing(new="added"),
+                referencing=pgtrigger.Referencing(new="added"),  # type: ignore[no-untyped-call]  # As it is.
                 func=_ARE_TOGETHER,
             ),
         )

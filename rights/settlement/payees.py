@@ -134,11 +134,10 @@ def _begin(*, account: Account, country: str, at: datetime) -> PayeeAccount:
 def _note(*, payee_id: UUID, recipient: Recipient, at: datetime) -> PayeeAccount:
     payee = PayeeAccount.objects.select_for_update().get(id=payee_id)
     state = _state(recipient)
-    if payee.state == state:
-        return payee
-    payee.stripe_id, payee.state, payee.state_at = recipient.id, state, at
-    payee.save(update_fields=["stripe_id", "state", "state_at"])
-    log.stage(type=f"payee.{state}", at=at, subject_id=payee.account_id, rows=[payee])
+    if payee.state != state:
+        payee.stripe_id, payee.state, payee.state_at = recipient.id, state, at
+        payee.save(update_fields=["stripe_id", "state", "state_at"])
+        log.stage(type=f"payee.{state}", at=at, subject_id=payee.account_id, rows=[payee])
     if state == PayeeAccount.State.ACTIVE:
         owed = Payout.objects.filter(payee_id=payee.account_id, state=Payout.State.OWED)
         for payout in owed.order_by("id"):

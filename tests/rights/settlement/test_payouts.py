@@ -173,6 +173,15 @@ class TestRefresh:
             {"payout_id": str(payout.id)},
         )
 
+    def test_owes_again_what_the_outbox_gave_up(self, world: World) -> None:
+        owed(world)
+        OutboxMessage.objects.all().delete()
+        stripe_id = PayeeAccount.objects.get().stripe_id
+
+        payees.refresh(stripe_id=stripe_id, stripe=world.stripe, at=timezone.now())
+
+        assert OutboxMessage.objects.get().topic == "payout.transfer"
+
     def test_notes_a_restriction(self, world: World) -> None:
         account = settlement.onboarded(world.stripe)
         stripe_id = PayeeAccount.objects.get(account=account).stripe_id

@@ -48,7 +48,12 @@ def header(body: bytes, *, at: datetime = NOON, secret: str = SECRET, scheme: st
 
 
 def verify(body: bytes, signed: str | None = None, **fields: Any) -> Any:
-    defaults = {"secret": SECRET, "is_live": False, "account": "acct_us", "at": NOON}
+    defaults: dict[str, Any] = {
+        "secret": SECRET,
+        "is_live": False,
+        "account": "acct_us",
+        "at": NOON,
+    }
     return webhooks.verify(body, header(body) if signed is None else signed, **(defaults | fields))
 
 
