@@ -160,7 +160,7 @@ class Service:
                 problem: ContractError = ServiceUnreachable(call=path.split("/", maxsplit=1)[0])
                 problem.__cause__ = exc
             else:
-                if answer.ok and not answer.is_redirect:
+                if 200 <= answer.status_code < 300:
                     return answer
                 problem = _problem(answer, call=path.split("/", maxsplit=1)[0])
                 answer.close()
