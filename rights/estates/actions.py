@@ -1,13 +1,16 @@
 """Claims to speak for somebody who has died, and what staff make of them.
 
-Two verified claims on one person are a dispute: both are marked so, and no use of that person's cameo
-is allowed until it is settled (`queries.prohibitions` denies).
+Two accepted claims on one person are a dispute: both are marked so, and no use of that person's cameo
+is allowed until it is settled (`queries.prohibitions` denies). One person is one name with the same
+dates, or one cameo. Nobody with a claim on a person decides the claims of others on that person.
 """
 
 from __future__ import annotations
 
 from datetime import date, datetime
 from uuid import UUID
+
+from django.db.models import Q, QuerySet
 
 from ledger import db
 from ledger.accounts.models import Account
@@ -21,6 +24,7 @@ from rights.estates.errors import (
     ClaimRepeated,
     ClaimUnusable,
     EstateNotFound,
+    ProtectionEnded,
     SelfVerification,
 )
 from rights.estates.models import Estate
@@ -45,12 +49,12 @@ def claim(
     """File a claim; it gives no power until staff verify it.
 
     Raises:
-        ClaimUnusable: no name, or a death in the future.
+        ClaimUnusable: see `check`.
         ClaimRepeated: this claimant has a living claim on this person.
     """
+    domicile = domicile.upper()
+    check(person_name=person_name, domicile=domicile, died_on=died_on, at=at)
     skeleton = screening.name(person_name)
-    if not skeleton or died_on > at.date():
-        raise ClaimUnusable
     with refusing(claimant_claims_a_person_once=ClaimRepeated(claimant_id=claimant.id)):
         estate = Estate.objects.create(
             claimant=claimant,
@@ -58,7 +62,7 @@ def claim(
             person_key=f"{skeleton}|{born_on or ''}|{died_on}",
             born_on=born_on,
             died_on=died_on,
-            domicile=domicile.upper(),
+            domicile=domicile,
             basis=basis,
             share_bps=share_bps,
             registered_on=registered_on,
@@ -71,27 +75,40 @@ def claim(
     return estate
 
 
+def check(*, person_name: str, domicile: str, died_on: date, at: datetime) -> None:
+    """Refuse a claim that nobody could decide.
+
+    Raises:
+        ClaimUnusable: no name or too long a one, a domicile without a code, a death in the future.
+    """
+    is_named = len(person_name) <= screening.NAME_CHARACTERS_MAX and screening.name(person_name)
+    if not is_named or not rules.is_domicile(domicile) or died_on > at.date():
+        raise ClaimUnusable
+
+
 @use_case
 def verify(*, estate_id: UUID, by: Account, at: datetime) -> Estate:
-    """Accept a claim: it may act from now on; beside another accepted one both become disputed.
+    """Accept a claim: it may act from now on; beside another accepted one all become disputed.
 
     Raises:
         EstateNotFound: there is none.
-        SelfVerification: nobody verifies their own claim.
+        SelfVerification: `by` has a claim on this person.
         ClaimClosed: it is not waiting for a decision.
+        ProtectionEnded: the domicile's rule protects nothing any more.
     """
     estate = _locked(estate_id)
-    if estate.claimant_id == by.id:
-        raise SelfVerification(estate_id=estate_id)
+    _demand_disinterest(estate, by)
     if estate.state != Estate.State.SUBMITTED:
         raise ClaimClosed(estate_id=estate_id, state=estate.state)
     term = rules.term(
         domicile=estate.domicile, died_on=estate.died_on, registered_on=estate.registered_on
     )
+    if term.has_ended(on=at.date()):
+        raise ProtectionEnded(estate_id=estate_id, until=str(term.until))
     others = list(
-        Estate.objects.select_for_update()
-        .filter(person_key=estate.person_key, state__in=("verified", "disputed"))
-        .exclude(id=estate.id)
+        _same_person(estate)
+        .select_for_update()
+        .filter(state__in=(Estate.State.VERIFIED, Estate.State.DISPUTED))
         .order_by("id")
     )
     estate.state = Estate.State.DISPUTED if others else Estate.State.VERIFIED
@@ -108,60 +125,77 @@ def verify(*, estate_id: UUID, by: Account, at: datetime) -> Estate:
         details={"by": str(by.id), "term": term.reason, "source": term.source or ""},
     )
     if others:
-        _tighten([estate, *others], at=at)
+        epochs.tighten(
+            cameo_ids={each.cameo_id for each in (estate, *others) if each.cameo_id},
+            cause="estate.disputed",
+            at=at,
+        )
     return estate
 
 
 @use_case
 def reject(*, estate_id: UUID, by: Account, reason: str, at: datetime) -> Estate:
-    """Refuse a claim, or end one that was accepted; what it disputed stays disputed until verified.
+    """Refuse a claim, or end one that was accepted. The one that is left of a dispute is settled.
+
+    A claimant may give up its own.
 
     Raises:
         EstateNotFound: there is none.
+        SelfVerification: `by` has another claim on this person.
         ClaimClosed: it was refused or ended already.
     """
     estate = _locked(estate_id)
-    if estate.state in (Estate.State.REJECTED, Estate.State.ENDED):
-        raise ClaimClosed(estate_id=estate_id, state=estate.state)
+    if estate.claimant_id != by.id:
+        _demand_disinterest(estate, by)
     was_waiting = estate.state == Estate.State.SUBMITTED
-    estate.state = Estate.State.REJECTED if was_waiting else Estate.State.ENDED
-    estate.state_at = at
+    to = Estate.State.REJECTED if was_waiting else Estate.State.ENDED
+    if not rules.may_go(estate.state, to):
+        raise ClaimClosed(estate_id=estate_id, state=estate.state)
+    estate.state, estate.state_at = to, at
     estate.save(update_fields=["state", "state_at"])
-    rest = list(
-        Estate.objects.select_for_update()
-        .filter(person_key=estate.person_key, state=Estate.State.DISPUTED)
-        .order_by("id")
-    )
-    if len(rest) == 1:  # The dispute is settled.
-        rest[0].state, rest[0].state_at = Estate.State.VERIFIED, at
-        rest[0].save(update_fields=["state", "state_at"])
+    settled = [each for each in _disputed_with(estate) if not _disputed_with(each)]
+    for each in settled:
+        each.state, each.state_at = Estate.State.VERIFIED, at
+        each.save(update_fields=["state", "state_at"])
     log.stage(
         type=f"estate.{estate.state}",
         at=at,
         subject_id=estate.claimant_id,
-        rows=[estate, *rest],
+        rows=[estate, *settled],
         details={"by": str(by.id), "reason": reason},
     )
     return estate
 
 
 def _locked(estate_id: UUID) -> Estate:
-    """Take the locks of all cameos that claims on this person name, then the row."""
-    key = Estate.objects.filter(id=estate_id).values_list("person_key", flat=True).first()
-    if key is None:
+    """Take the locks of all cameos that claims on this person name, then the row.
+
+    A claim's person never changes, so that it may be read before the locks.
+    """
+    estate = Estate.objects.filter(id=estate_id).first()
+    if estate is None:
         raise EstateNotFound(estate_id=estate_id)
-    cameo_ids = (
-        Estate.objects.filter(person_key=key).exclude(cameo=None).values_list("cameo_id", flat=True)
-    )
-    db.lock(
-        exclusive=[db.PROHIBITIONS, *(db.cameo(identity) for identity in cameo_ids if identity)]
-    )
+    named = [estate.cameo_id, *_same_person(estate).values_list("cameo_id", flat=True)]
+    db.lock(exclusive=[db.PROHIBITIONS, *(db.cameo(each) for each in named if each)])
     return Estate.objects.select_for_update().get(id=estate_id)
 
 
-def _tighten(estates: list[Estate], *, at: datetime) -> None:
-    epochs.tighten(
-        cameo_ids=[estate.cameo_id for estate in estates if estate.cameo_id],
-        cause="estate.disputed",
-        at=at,
-    )
+def _same_person(estate: Estate) -> QuerySet[Estate]:
+    """Return the other claims on the same person."""
+    is_same = Q(person_key=estate.person_key)
+    if estate.cameo_id:
+        is_same |= Q(cameo_id=estate.cameo_id)
+    return Estate.objects.filter(is_same).exclude(id=estate.id)
+
+
+def _disputed_with(estate: Estate) -> list[Estate]:
+    disputed = _same_person(estate).filter(state=Estate.State.DISPUTED)
+    return list(disputed.select_for_update().order_by("id"))
+
+
+def _demand_disinterest(estate: Estate, by: Account) -> None:
+    """Refuse whoever would decide for or against a claim of their own."""
+    is_claimant = estate.claimant_id == by.id
+    living = _same_person(estate).exclude(state__in=(Estate.State.REJECTED, Estate.State.ENDED))
+    if is_claimant or living.filter(claimant=by).exists():
+        raise SelfVerification(estate_id=estate.id)

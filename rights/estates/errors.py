@@ -15,12 +15,20 @@ class ClaimRepeated(Conflict):
 
 class ClaimUnusable(Malformed):
     code = "estate-claim-unusable"
-    title = "The person's name needs letters, and they cannot have died in the future."
+    title = (
+        "The person's name needs letters (200 at most), the domicile a code such as US-CA, and nobody "
+        "can have died in the future."
+    )
 
 
 class SelfVerification(Refused):
     code = "self-verification"
-    title = "Somebody else must verify this."
+    title = "Somebody without a claim on this person must decide this."
+
+
+class ProtectionEnded(Refused):
+    code = "estate-protection-ended"
+    title = "By the rule of the domicile the protection has ended."
 
 
 class ClaimClosed(Conflict):

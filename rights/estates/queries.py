@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from uuid import UUID
 
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
@@ -25,8 +26,13 @@ def prohibitions(question: ProhibitionQuestion) -> Sequence[Prohibition]:
     )
 
 
-def verified_for(*, claimant_id: UUID, estate_id: UUID) -> Estate | None:
-    """Return the claimant's accepted estate, or None: not yours looks like not there."""
-    return Estate.objects.filter(
-        id=estate_id, claimant_id=claimant_id, state=Estate.State.VERIFIED
-    ).first()
+def verified_for(*, claimant_id: UUID, estate_id: UUID, on: date) -> Estate | None:
+    """Return the claimant's accepted estate if it is protected on that day, or None.
+
+    Not yours looks like not there.
+    """
+    return (
+        Estate.objects.filter(id=estate_id, claimant_id=claimant_id, state=Estate.State.VERIFIED)
+        .exclude(protected_until__lte=on)
+        .first()
+    )

@@ -5,8 +5,17 @@ These are facts to decide with, not legal advice: a domicile without a rule is d
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date
+
+TRANSITIONS: dict[str, tuple[str, ...]] = {
+    "submitted": ("verified", "disputed", "rejected"),
+    "verified": ("disputed", "ended"),
+    "disputed": ("verified", "ended"),
+    "rejected": (),
+    "ended": (),
+}
 
 
 @dataclass(frozen=True)
@@ -21,10 +30,11 @@ class TermRule:
     deaths_from: date | None = None
     needs_registration: bool = False
     while_used: bool = False  # Goes on after the years for as long as it is used.
+    is_adopted: bool = True  # False: announced, and its adoption not verified.
 
 
 TERMS: dict[str, TermRule] = {
-    "US-CA": TermRule(70, "California Civil Code 3344.1", needs_registration=False),
+    "US-CA": TermRule(70, "California Civil Code 3344.1"),
     "US-NY": TermRule(
         40,
         "New York Civil Rights Law 50-f",
@@ -33,16 +43,32 @@ TERMS: dict[str, TermRule] = {
     ),
     "US-TN": TermRule(10, "Tennessee Code 47-25-1104", while_used=True),
     "US-TX": TermRule(50, "Texas Property Code 26.012", needs_registration=True),
+    "DK": TermRule(50, "Danish bill on imitations of personal characteristics", is_adopted=False),
 }
+# A country, or one of its parts: US-CA, DK.
+_DOMICILE = re.compile(r"[A-Z]{2}(-[A-Z0-9]{1,3})?")
 
 
 @dataclass(frozen=True)
 class Term:
-    """Until when a likeness is protected, and why. `until` None: a person decides."""
+    """Until when (excluded) a likeness is protected, and why. `until` None: a person decides.
+
+    `at_least_until` is known where the end is not.
+    """
 
     until: date | None
     reason: str
     source: str | None
+    at_least_until: date | None = None
+
+    def has_ended(self, *, on: date) -> bool:
+        """Return whether the rule says that nothing is protected any more."""
+        return self.until is not None and on >= self.until
+
+
+def is_domicile(code: str) -> bool:
+    """Return whether a code has the form of ISO 3166-1 alpha-2 or 3166-2, in capitals."""
+    return _DOMICILE.fullmatch(code) is not None
 
 
 def term(*, domicile: str, died_on: date, registered_on: date | None) -> Term:
@@ -50,13 +76,16 @@ def term(*, domicile: str, died_on: date, registered_on: date | None) -> Term:
     rule = TERMS.get(domicile.upper())
     if rule is None:
         return Term(None, "no-rule-for-domicile", None)
+    if not rule.is_adopted:
+        return Term(None, "adoption-unverified", rule.source)
     if rule.deaths_from is not None and died_on < rule.deaths_from:
         return Term(None, "died-before-the-law", rule.source)
     if rule.needs_registration and registered_on is None:
         return Term(None, "not-registered", rule.source)
+    ends = _years_after(died_on, rule.years)
     if rule.while_used:
-        return Term(None, "protected-while-used", rule.source)
-    return Term(_years_after(died_on, rule.years), "by-rule", rule.source)
+        return Term(None, "then-while-used", rule.source, at_least_until=ends)
+    return Term(ends, "by-rule", rule.source)
 
 
 def _years_after(day: date, years: int) -> date:
@@ -66,6 +95,6 @@ def _years_after(day: date, years: int) -> date:
         return date(day.year + years, 3, 1)
 
 
-def holders_decide(shares_bps: list[int]) -> bool:
-    """Return whether these holders together may decide: more than half of the shares."""
-    return sum(shares_bps) > 5_000
+def may_go(before: str, after: str) -> bool:
+    """Return whether a claim may go from one state to another."""
+    return after in TRANSITIONS[before]
