@@ -15,7 +15,12 @@ from rest_framework.views import APIView
 
 from ledger.accounts import actions as accounts
 from ledger.accounts import queries, rules, tokens
-from ledger.accounts.authentication import AddressThrottle, EmailThrottle, PasswordAuthentication
+from ledger.accounts.authentication import (
+    AddressThrottle,
+    EmailThrottle,
+    PasswordAuthentication,
+    caller,
+)
 from ledger.accounts.models import Account
 from ledger.http.idempotency import IdempotentView
 
@@ -87,7 +92,7 @@ class OwnAccountView(APIView):
 
     @extend_schema(summary="See your own account", responses=OwnAccountOutput)
     def get(self, request: Request) -> Response:
-        return Response(OwnAccountOutput(cast(Account, request.user)).data)
+        return Response(OwnAccountOutput(caller(request)).data)
 
 
 class AccountView(APIView):
@@ -131,7 +136,7 @@ class TokensView(APIView):
         },
     )
     def post(self, request: Request) -> Response:
-        issued = tokens.issue(account=cast(Account, request.user), at=timezone.now())
+        issued = tokens.issue(account=caller(request), at=timezone.now())
         headers = {"Cache-Control": "no-store"}
         return Response(self.Output(issued).data, status=status.HTTP_201_CREATED, headers=headers)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
-from typing import Any
+from typing import Any, cast
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from knox.auth import TokenAuthentication
@@ -14,8 +14,15 @@ from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework.throttling import SimpleRateThrottle
 
+from ledger.accounts.models import Account
 
-class BearerAuthentication(TokenAuthentication):
+
+def caller(request: Request) -> Account:
+    """Return the account that is signed in, where a view asks for one."""
+    return cast(Account, request.user)
+
+
+class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # Knox is untyped.
     """`Authorization: Bearer cs_...`: 401 for anything that is no token in force."""
 
     def authenticate_credentials(self, token: bytes) -> Any:
@@ -25,7 +32,7 @@ class BearerAuthentication(TokenAuthentication):
         return super().authenticate_credentials(token)
 
 
-class BearerScheme(OpenApiAuthenticationExtension):
+class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # Registers.
     target_class = BearerAuthentication
     name = "bearer"
 
@@ -39,7 +46,7 @@ class PasswordAuthentication(BasicAuthentication):
     www_authenticate_realm = "countersign"
 
 
-class PasswordScheme(OpenApiAuthenticationExtension):
+class PasswordScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]  # As above.
     target_class = PasswordAuthentication
     name = "password"
 

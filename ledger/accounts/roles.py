@@ -23,6 +23,8 @@ ROLES: dict[str, tuple[str, ...]] = {
         "rights.view_licence",
         "rights.view_posting",
         "rights.view_takedowncase",
+        "rights.view_statementofreasons",
+        "rights.view_staydown",
     ),
     "rights_holder": (
         "rights.view_optout",
@@ -30,8 +32,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "rights.change_optout",
         "rights.view_rightsholder",
     ),
-    "estate": ("rights.view_estate", "rights.view_takedowncase"),
+    "estate": ("rights.view_estate", "rights.add_estate", "rights.view_takedowncase"),
     "moderator": (
+        "ledger.view_account",  # To name whom a rights holder or an estate's claimant is.
         "ledger.view_cameo",
         "ledger.view_enrolment",
         "ledger.review_enrolment",
@@ -46,6 +49,9 @@ ROLES: dict[str, tuple[str, ...]] = {
         "rights.add_estate",
         "rights.view_takedowncase",
         "rights.change_takedowncase",
+        "rights.open_notice",
+        "rights.view_statementofreasons",
+        "rights.view_staydown",
         "rights.add_rightsholder",
     ),
     "support": (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,7 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.accounts.models import Account
+from ledger.accounts.authentication import caller
 from ledger.cameos.models import Purpose
 from ledger.consent import grants, listings, previews, relations
 from ledger.consent.models import Grant
@@ -30,11 +30,6 @@ from ledger.http.idempotency import IdempotentView
 
 ACCOUNT_NOT_FOUND = OpenApiResponse(description="`account-not-found`")
 OWN_ACCOUNT = OpenApiResponse(description="`relation-unusable`: your own account")
-
-
-def caller(request: Request) -> Account:
-    """Return the account that is signed in."""
-    return cast(Account, request.user)
 
 
 class GrantsView(IdempotentView, GenericAPIView[Grant]):
@@ -72,7 +67,7 @@ class GrantsView(IdempotentView, GenericAPIView[Grant]):
         )
 
     def get_queryset(self) -> QuerySet[Grant]:
-        return listings.grants_of(account_id=self.request.user.pk)
+        return listings.grants_of(account_id=caller(self.request).id)
 
     @extend_schema(
         summary="List the grants that you gave or hold, newest first",

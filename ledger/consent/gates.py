@@ -88,7 +88,7 @@ def request(
     requester = Account.objects.get(id=requester.id)  # As it stands under the lock.
     queries.lock_counted(cast=cast, requester_id=requester.id)
     known = set(Cameo.objects.filter(id__in=cast).values_list("id", flat=True))
-    inherited = set(UseCast.objects.filter(use_id=parent_id).values_list("cameo_id", flat=True))
+    inherited = queries.cast_of(parent_id)
     use = Use.objects.create(
         id=use_id,
         requester=requester,

@@ -24,7 +24,7 @@ from ledger import db
 from ledger.accounts.models import Account
 from ledger.cameos import epochs
 from ledger.cameos import queries as cameos
-from ledger.cameos.models import Cameo
+from ledger.cameos.models import Cameo, Terms
 from ledger.cameos.rules import CLIP_SECONDS_MAX, RENDERS_MAX, TERRITORIES_MAX
 from ledger.consent import rules, uses, withdrawals
 from ledger.consent.errors import (
@@ -86,12 +86,12 @@ def give(
     cameo = _cameo_of(cameo_id, by, at=at)
     if not Account.objects.filter(id=grantee_id, state=Account.State.ACTIVE).exists():
         raise GrantNotFound(grantee_id=grantee_id)
-    _check(cameo, grantee_id, terms, by, at=at)
+    pinned = _check(cameo, grantee_id, terms, by, at=at)
     grant = Grant.objects.create(
         cameo=cameo,
         grantor=by,
         grantee_id=grantee_id,
-        terms=cameo.terms,
+        terms=pinned,
         purposes=sorted(set(terms.purposes)),
         remix_allowed=terms.remix_allowed,
         renders_max=terms.renders_max,
@@ -108,9 +108,14 @@ def give(
     return grant
 
 
-def _check(cameo: Cameo, grantee_id: UUID, terms: GrantTerms, by: Account, *, at: datetime) -> None:
-    """Refuse a grant that says nothing, or more than the cameo's terms of now."""
-    allowed = set(cameo.terms.purposes) - {rules.NEVER_ALLOWED} if cameo.terms else set()
+def _check(
+    cameo: Cameo, grantee_id: UUID, terms: GrantTerms, by: Account, *, at: datetime
+) -> Terms:
+    """Refuse a grant that says nothing, or more than the cameo's terms of now; return these."""
+    pinned = cameo.terms
+    if pinned is None:
+        raise GrantUnusable(field="cameo_id")
+    allowed = set(pinned.purposes) - {rules.NEVER_ALLOWED}
     bounds = {
         "purposes": bool(terms.purposes) and set(terms.purposes) <= allowed,
         "grantee_id": grantee_id not in (cameo.owner_id, by.id),
@@ -124,6 +129,7 @@ def _check(cameo: Cameo, grantee_id: UUID, terms: GrantTerms, by: Account, *, at
     for field, holds in bounds.items():
         if not holds:
             raise GrantUnusable(field=field)
+    return pinned
 
 
 def _is_within(asked: int | None, most: int) -> bool:

@@ -81,7 +81,7 @@ def lock_counted(*, cast: Sequence[UUID], requester_id: UUID) -> None:
 
 def facts(
     *,
-    use_id: UUID | None,
+    use_id: UUID,
     requester: Account,
     cast: Sequence[UUID],
     ancestors: Sequence[UUID],
@@ -100,13 +100,13 @@ def facts(
         ).values_list("follower_id", "followed_id")
     )
     blocks = _blocks(requester.id, owner_ids)
-    holds = _holds(cast, [*ancestors, *([use_id] if use_id else [])])
+    holds = _holds(cast, [*ancestors, use_id])
     grants = _grants(requester.id, cast, use_id, question.at)
     used, used_today = _used(cast, use_id, question.at)
     approvals = dict(Approval.objects.filter(use_id=use_id).values_list("cameo_id", "is_approved"))
     parent_id = ancestors[0] if ancestors else None
-    inherited = _cast_of(parent_id)
-    licensed, licence_failures = sources.licensed(use_id) if use_id else (frozenset(), ())
+    inherited = cast_of(parent_id)
+    licensed, licence_failures = sources.licensed(use_id)
     prohibitions, failures = sources.prohibitions(
         ProhibitionQuestion(
             use_id=use_id,
@@ -147,7 +147,7 @@ def facts(
         ancestors=_ancestors(ancestors, holds),
         requester_state=requester.state,
         requester_is_minor=requester.is_minor(at=question.at),
-        holds=tuple(holds[use_id]) if use_id else (),
+        holds=tuple(holds[use_id]),
         prohibitions=prohibitions,
         unavailable=(*failures, *licence_failures),
     )
@@ -169,7 +169,7 @@ def _terms(row: cameos.Terms) -> rules.Terms:
 
 
 def _grants(
-    requester_id: UUID, cast: Sequence[UUID], use_id: UUID | None, at: datetime
+    requester_id: UUID, cast: Sequence[UUID], use_id: UUID, at: datetime
 ) -> dict[UUID, list[rules.GrantFacts]]:
     """Return the requester's grants by cameo. What this use reserved itself is not counted as used."""
     counted = ~Q(reservations__use_id=use_id) & Q(reservations__state__in=("held", "kept"))
@@ -210,7 +210,7 @@ def _grants(
 
 
 def _used(
-    cast: Sequence[UUID], use_id: UUID | None, at: datetime
+    cast: Sequence[UUID], use_id: UUID, at: datetime
 ) -> tuple[dict[UUID, int], dict[UUID, int]]:
     rows = (
         Reservation.objects.filter(cameo_id__in=cast, state__in=("held", "kept"))
@@ -272,7 +272,8 @@ def _ancestors(
     return tuple(found)
 
 
-def _cast_of(use_id: UUID | None) -> frozenset[UUID]:
+def cast_of(use_id: UUID | None) -> frozenset[UUID]:
+    """Return the cameos in a use; none for no use."""
     if use_id is None:
         return frozenset()
     with connection.cursor() as cursor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -14,7 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.accounts.models import Account
+from ledger.accounts.authentication import caller
 from ledger.consent import explanations, listings, uses
 from ledger.consent.errors import UseNotFound
 from ledger.consent.models import Use
@@ -29,11 +28,6 @@ from ledger.consent.withdrawals import Done
 from ledger.http.idempotency import IdempotentView
 
 
-def caller(request: Request) -> Account:
-    """Return the account that is signed in."""
-    return cast(Account, request.user)
-
-
 @extend_schema(summary="List the uses that you co-own, newest first")
 class UsesView(ListAPIView[Use]):
     """`GET /v1/uses`: asked for by you, or with your likeness."""
@@ -41,7 +35,7 @@ class UsesView(ListAPIView[Use]):
     serializer_class = UseOutput
 
     def get_queryset(self) -> QuerySet[Use]:
-        return listings.uses_of(account_id=self.request.user.pk)
+        return listings.uses_of(account_id=caller(self.request).id)
 
 
 @extend_schema(summary="See a use that you co-own", responses={200: UseOutput, 404: USE_NOT_FOUND})
@@ -51,7 +45,7 @@ class UseView(RetrieveAPIView[Use]):
     serializer_class = UseOutput
 
     def get_object(self) -> Use:
-        found = listings.uses_of(account_id=self.request.user.pk)
+        found = listings.uses_of(account_id=caller(self.request).id)
         use = found.filter(id=self.kwargs["use_id"]).first()
         if use is None:
             raise UseNotFound(use_id=self.kwargs["use_id"])

@@ -162,11 +162,15 @@ def _end(use: Use, state: str, act: Act, at: datetime) -> None:
 
 
 def _freeze(use_ids: Sequence[UUID], act: Act, at: datetime) -> int:
+    if act.by_id is None or not use_ids:  # A case withdraws, it never freezes.
+        return 0
     rows = RemixLock.objects.bulk_create(
         RemixLock(use_id=use_id, locked_by_id=act.by_id, starts_at=at) for use_id in use_ids
     )
-    if rows:
-        log.stage(type="use.remix-locked", at=at, subject_id=act.by_id, rows=rows)
+    for start in range(0, len(rows), CHUNK):
+        log.stage(
+            type="use.remix-locked", at=at, subject_id=act.by_id, rows=rows[start : start + CHUNK]
+        )
     return len(rows)
 
 

@@ -20,7 +20,11 @@ _numbers = itertools.count(1)
 def account(**fields: Any) -> Account:
     """Return a saved account; an adult's without a password unless told."""
     handle = fields.pop("handle", f"person_{next(_numbers)}")
-    defaults = {"email": f"{handle}@example.com", "born_on": ADULT, "password": None}
+    defaults: dict[str, Any] = {
+        "email": f"{handle}@example.com",
+        "born_on": ADULT,
+        "password": None,
+    }
     return Account.objects.create_user(**(defaults | fields), handle=handle)
 
 

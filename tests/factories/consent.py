@@ -12,7 +12,7 @@ from ledger.accounts.models import Account
 from ledger.cameos.models import Cameo
 from ledger.consent import gates, grants, relations
 from ledger.consent.gates import Decided
-from ledger.consent.models import Grant, Use
+from ledger.consent.models import Decision, Grant, Use
 from ledger.consent.observers import UseChange
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
 from ledger.db import use_case
@@ -135,6 +135,12 @@ def released(requester: Account, *cast: Cameo, **fields: Any) -> Use:
 def codes(decided: Decided) -> list[str]:
     """Return the codes of what denied."""
     return [finding.code for finding in decided.findings if finding.effect == "deny"]
+
+
+def row_of(decided: Decided) -> Decision:
+    """Return the row of a decision."""
+    assert decided.decision_id is not None
+    return Decision.objects.select_related("use").get(id=decided.decision_id)
 
 
 def state_of(use: Use | UUID) -> str:

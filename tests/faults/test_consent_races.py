@@ -31,7 +31,7 @@ from ledger.db import use_case
 from tests.factories import accounts, cameos, consent
 from tests.factories.consent import NOON
 
-SECONDS = 8.0
+SECONDS = 5.0
 pytestmark = pytest.mark.django_db(transaction=True)
 
 

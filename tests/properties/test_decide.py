@@ -118,7 +118,7 @@ questions = st.builds(
     is_remix=st.booleans(),
     at=st.just(NOON),
 )
-many = settings(max_examples=300, deadline=None)
+many = settings(max_examples=100, deadline=None)
 
 
 @many

@@ -30,7 +30,7 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 
 
 def _sign_up(**fields: Any) -> Account:
-    given = {
+    given: dict[str, Any] = {
         "email": "Ada@Example.com",
         "password": PASSWORD,
         "handle": "ada",

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
@@ -44,7 +44,7 @@ class TestRequest:
         cast = UseCast.objects.get(use=use)
         assert (cast.epoch, cast.terms_id, cast.grant_id) == (4, cameo.terms_id, None)
         assert Reservation.objects.get(use=use).state == "held"
-        assert Decision.objects.get(id=decided.decision_id).log_entry_id == decided.entry_id
+        assert decided.entry_id == consent.row_of(decided).log_entry_id
 
     def test_denies_and_keeps_the_denial(self) -> None:
         cameo, requester = cameos.cameo(), accounts.account()
@@ -96,8 +96,9 @@ class TestRequest:
 
         about_requester = Record.objects.filter(subject_id=requester.id)
         assert not about_requester.filter(row_ids__contains=[decided.decision_id]).exists()
+        assert decided.entry_id is not None
         assert Record.objects.get(entry_id=decided.entry_id).subject_id is None
-        assert "secret" not in str(Decision.objects.get(id=decided.decision_id).facts)
+        assert "secret" not in str(consent.row_of(decided).facts)
 
     def test_tells_observers_that_it_was_a_denial_and_not_why(self) -> None:
         consent.ask(accounts.account(), cameos.cameo())
@@ -215,7 +216,7 @@ class TestCounting:
         assert Reservation.objects.get(use=asked[0]).grant_id == second.id
 
 
-def _revoke_without_cancelling(grant_id: object) -> None:
+def _revoke_without_cancelling(grant_id: UUID) -> None:
     """Revoke as `grants.revoke` would, as if its cancelling of what runs were still to come."""
     grant = Grant.objects.get(id=grant_id)
     Revocation.objects.create(
@@ -447,6 +448,6 @@ class TestReplay:
 
         decided = consent.ask(accounts.account(), cameo, texts=["A WAR film"])
 
-        row = Decision.objects.select_related("use").get(id=decided.decision_id)
+        row = consent.row_of(decided)
         assert codes(decided) == ["terms-forbid-topic"]
         assert explanations.is_replayed_alike(row)

@@ -28,7 +28,7 @@ NOON = datetime(2026, 6, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 OWNER, REQUESTER, CAMEO, GRANT, TERMS, ROW = (UUID(int=number) for number in range(1, 7))
 FULL_WIDTH = "".join(chr(ord(letter) + 0xFEE0) for letter in "POLITICAL")
-FEE = {"commercial": {"amount_minor": 500, "currency": "usd"}}
+FEE: dict[str, dict[str, int | str]] = {"commercial": {"amount_minor": 500, "currency": "usd"}}
 
 QUESTION = Question(
     gate="request",

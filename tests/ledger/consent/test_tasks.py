@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
 
@@ -110,8 +109,8 @@ class TestCarryAct:
     ) -> None:
         monkeypatch.setattr(withdrawals, "AT_ONCE_MAX", 2)
         cameo, requester = consent.open_cameo(), accounts.account()
-        made: list[UUID] = [consent.released(requester, cameo).id for _ in range(3)]
-        remix = consent.released(requester, cameo, parent_id=made[0])
+        made = [consent.released(requester, cameo) for _ in range(3)]
+        remix = consent.released(requester, cameo, parent_id=made[0].id)
 
         revoked = grants.lockdown(
             cameo_id=cameo.id, act="remove", reason="", by=cameo.owner, at=NOON

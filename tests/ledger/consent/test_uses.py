@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -10,6 +11,7 @@ from ledger.cameos.models import Cameo
 from ledger.consent import listings, rechecks, uses
 from ledger.consent.errors import AlreadyLocked, NothingToApprove, UseNotFound
 from ledger.consent.models import Use
+from ledger.consent.withdrawals import Done
 from ledger.db import use_case
 from ledger.outbox.models import OutboxMessage
 from tests.factories import accounts, cameos, consent
@@ -18,7 +20,7 @@ from tests.factories.consent import NOON, codes
 pytestmark = pytest.mark.django_db
 
 
-def _withdraw(use: Use, by: Account) -> uses.Done:
+def _withdraw(use: Use, by: Account) -> Done:
     return uses.withdraw(use_id=use.id, by=by, reason="", at=NOON)
 
 
@@ -68,7 +70,7 @@ class TestWithdraw:
         use = consent.released(accounts.account(), cameo)
         _withdraw(use, cameo.owner)
 
-        assert _withdraw(use, cameo.owner) == uses.Done()
+        assert _withdraw(use, cameo.owner) == Done()
 
     def test_looks_to_a_stranger_as_if_it_were_not_there(self) -> None:
         use = consent.released(accounts.account(), consent.open_cameo())
@@ -209,9 +211,7 @@ class TestApprove:
 
 
 class TestUsesOf:
-    def test_says_what_waits_for_an_answer_and_what_one_has_locked(
-        self, django_assert_num_queries: object
-    ) -> None:
+    def test_says_what_waits_for_an_answer_and_what_one_has_locked(self) -> None:
         cameo = consent.open_cameo(terms={"draft_approval": True})
         other = consent.open_cameo()
         requester = accounts.account()
@@ -221,10 +221,7 @@ class TestUsesOf:
         uses.lock_remix(use_id=locked.id, by=other.owner, at=NOON)
 
         shown = {
-            person: {
-                use.id: (use.awaits_my_answer, use.is_remix_locked_by_me)
-                for use in listings.uses_of(account_id=person.id)
-            }
+            person: {use.id: _marks_of(use) for use in listings.uses_of(account_id=person.id)}
             for person in (cameo.owner, other.owner, requester, accounts.account())
         }
 
@@ -235,16 +232,20 @@ class TestUsesOf:
             {},
         ]
 
-    def test_asks_two_queries_whatever_the_length(self, django_assert_num_queries: object) -> None:
+    def test_asks_two_queries_whatever_the_length(self, django_assert_num_queries: Any) -> None:
         cameo = consent.open_cameo()
         for _ in range(4):
             consent.requested(accounts.account(), cameo)
 
-        with django_assert_num_queries(2):  # type: ignore[operator]  # A fixture's function.
+        with django_assert_num_queries(2):
             rows = list(listings.uses_of(account_id=cameo.owner_id))
             owners = {member.cameo.owner_id for use in rows for member in use.cast.all()}
 
         assert (len(rows), owners) == (4, {cameo.owner_id})
+
+
+def _marks_of(use: Any) -> tuple[bool, bool]:
+    return use.awaits_my_answer, use.is_remix_locked_by_me
 
 
 class TestHeldCameos:

@@ -10,7 +10,7 @@ from ledger.cameos.errors import MinorAudienceTooWide
 from ledger.cameos.models import Cameo
 from ledger.cameos.rules import TermsValue
 from ledger.consent import explanations, grants, relations, uses
-from ledger.consent.models import Decision, Reservation, Use
+from ledger.consent.models import Reservation, Use
 from ledger.consent.rules import UNNAMED
 from tests.factories import accounts, cameos, consent
 from tests.factories.consent import MINUTE, NOON, codes
@@ -175,7 +175,7 @@ class TestWorkedCases:
         decided = consent.ask(cameo.owner, cameo, texts=["something forbidden"])
 
         assert codes(decided) == ["opt-out"]
-        stored = Decision.objects.get(id=decided.decision_id)
+        stored = consent.row_of(decided)
         assert {"row_id": str(consent.FORBIDDEN_ID)}.items() <= stored.findings[0].items()
 
     def test_12_wider_terms_do_not_widen_an_older_grant(self) -> None:
