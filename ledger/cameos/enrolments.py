@@ -199,7 +199,7 @@ def _new_recording(sha256: bytes, print_: bytes) -> Check:
     kept = Capture.objects.filter(fingerprint__isnull=False).values_list("fingerprint", flat=True)
     most, batch = 0.0, list[bytes]()
     for other in kept.iterator(chunk_size=FINGERPRINT_BATCH):
-        batch.append(bytes(other))
+        batch.append(bytes(other or b""))  # Never empty: the query leaves those out.
         if len(batch) == FINGERPRINT_BATCH:
             most, batch = max(most, fingerprint.sameness(print_, batch).max()), []
     if batch:

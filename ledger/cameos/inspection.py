@@ -14,6 +14,7 @@ import json
 import resource
 import sys
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import av
@@ -164,15 +165,15 @@ class _FaceFinder:
 
     def __init__(self) -> None:
         cv2.setNumThreads(2)
-        folder = cv2.data.haarcascades
-        self._frontal = cv2.CascadeClassifier(folder + "haarcascade_frontalface_default.xml")
-        self._profile = cv2.CascadeClassifier(folder + "haarcascade_profileface.xml")
+        folder = Path(cv2.__file__).parent / "data"
+        self._frontal = cv2.CascadeClassifier(str(folder / "haarcascade_frontalface_default.xml"))
+        self._profile = cv2.CascadeClassifier(str(folder / "haarcascade_profileface.xml"))
 
     def look(self, luma: NDArray[np.uint8], at_s: float) -> Sample:
         return Sample(
             at_s=round(at_s, 3),
             frontal=_sureness(self._frontal, luma),
-            left=_sureness(self._profile, cv2.flip(luma, 1)),
+            left=_sureness(self._profile, np.ascontiguousarray(luma[:, ::-1])),
             right=_sureness(self._profile, luma),
         )
 

@@ -279,7 +279,7 @@ class Capture(models.Model):
             pgtrigger.Protect(name="captures_are_kept", operation=pgtrigger.Delete),
             pgtrigger.ReadOnly(
                 name="captures_never_change",
-                exclude=("path", "fingerprint", "destroyed_at"),
+                exclude=["path", "fingerprint", "destroyed_at"],
             ),
         )
 

@@ -117,10 +117,11 @@ class TestFilm:
             video, audio = container.streams.video[0], container.streams.audio[0]
 
             assert (video.codec_context.name, audio.codec_context.name) == ("h264", "aac")
-            assert (video.width, video.height, video.average_rate) == (960, 720, 25)
+            assert (video.width, video.height) == (960, 720)
+            assert float(video.average_rate or 0) == 25
             assert audio.rate == 48_000
             wanted_s = cameos.challenge().seconds + acting.AFTER_S
-            assert container.duration / 1e6 == pytest.approx(wanted_s, abs=0.1)
+            assert (container.duration or 0) / 1e6 == pytest.approx(wanted_s, abs=0.1)
 
     def test_refuses_a_person_that_nobody_drew(self, tmp_path: Path) -> None:
         with pytest.raises(KeyError):

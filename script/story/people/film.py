@@ -82,10 +82,10 @@ def _swayed(frame: Frame, moment: acting.Moment) -> Frame:
     matrix = cv2.getRotationMatrix2D(
         (camera.WIDTH_PX / 2, camera.HEIGHT_PX * 0.9), moment.roll_degrees, 1.0
     )
-    matrix[:, 2] += (moment.shift_x_px, moment.shift_y_px + 4.0)
+    matrix = matrix + np.array([[0, 0, moment.shift_x_px], [0, 0, moment.shift_y_px + 4.0]])
     size = (camera.WIDTH_PX, camera.HEIGHT_PX)
-    swayed: Frame = cv2.warpAffine(frame, matrix, size, borderMode=cv2.BORDER_REPLICATE)
-    return swayed
+    swayed = cv2.warpAffine(frame, matrix, size, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(swayed, np.uint8)
 
 
 def _encode(frames: Iterator[Frame], samples: voice.Samples, target: Path) -> None:

@@ -148,7 +148,8 @@ def _ada() -> list[Part]:
         face = solid.ellipsoid(at, (0, -0.12, 0.78), (0.60, 0.70, 0.62))
         parting = solid.ellipsoid(at, (0, 1.10, 0.45), (0.035, 0.5, 0.6))
         wave = 0.022 * np.sin(13 * at[..., 1] + 9 * np.abs(at[..., 0]) + 4 * at[..., 2])
-        return solid.carve(solid.carve(found, face, 0.06), parting, 0.06) - wave.astype(np.float32)
+        found = solid.carve(solid.carve(found, face, 0.06), parting, 0.06)
+        return np.asarray(found - wave, np.float32)
 
     def bun(point: Array) -> Array:
         found = solid.ellipsoid(point, (0, 1.14, -0.42), (0.44, 0.38, 0.42))

@@ -258,9 +258,9 @@ def _openness(view: View) -> Array:
     weight = cv2.resize(covered, (width, height), interpolation=cv2.INTER_AREA)
     sky = np.ones(len(view.rows), np.float32)
     for reach_px, strength in ((5.0, 3.6), (14.0, 2.0)):
-        around = cv2.GaussianBlur(small, (0, 0), reach_px)
-        around /= np.maximum(cv2.GaussianBlur(weight, (0, 0), reach_px), 1e-3)
-        around = cv2.resize(around, (WIDTH_PX, HEIGHT_PX))[view.rows, view.columns]
+        blurred = np.asarray(cv2.GaussianBlur(small, (0, 0), reach_px), np.float32)
+        blurred /= np.maximum(cv2.GaussianBlur(weight, (0, 0), reach_px), 1e-3)
+        around = cv2.resize(blurred, (WIDTH_PX, HEIGHT_PX))[view.rows, view.columns]
         sky /= 1 + strength * np.clip(around - view.seen[:, 2], 0, 0.5)
     return sky
 

@@ -85,18 +85,22 @@ def surface(
     for _ in range(MARCH_STEPS):
         radius -= 0.92 * distance(origin + coarse * radius[..., None])
         np.clip(radius, 0.02, START_RADIUS, out=radius)
-    radius = cv2.GaussianBlur(radius, (3, 3), 0.6)
+    radius = np.asarray(cv2.GaussianBlur(radius, (3, 3), 0.6), np.float32)
     facing = _normals(origin + coarse * radius[..., None])
     fine = (columns * finer, rows * finer)
-    radius = cv2.resize(radius, fine, interpolation=cv2.INTER_CUBIC)
+    radius = _resized(radius, fine, cv2.INTER_CUBIC)
     # The same half-pixel geometry as the radii: angles are interpolated with them.
-    azimuth = cv2.resize(azimuth[None], (fine[0], 1), interpolation=cv2.INTER_LINEAR)[0]
-    polar = cv2.resize(polar[:, None], (1, fine[1]), interpolation=cv2.INTER_LINEAR)[:, 0]
+    azimuth = _resized(azimuth[None], (fine[0], 1))[0]
+    polar = _resized(polar[:, None], (1, fine[1]))[:, 0]
     points = np.asarray(origin + _directions(azimuth, polar) * radius[..., None], np.float32)
-    normals = cv2.resize(facing, fine, interpolation=cv2.INTER_LINEAR)
+    normals = _resized(facing, fine)
     normals /= np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-6)
     dense = _stretch(radius) < STRETCH_MAX
-    return Surface(points[dense], np.asarray(normals[dense], np.float32))
+    return Surface(points[dense], normals[dense])
+
+
+def _resized(grid: Array, size: tuple[int, int], how: int = cv2.INTER_LINEAR) -> Array:
+    return np.asarray(cv2.resize(grid, size, interpolation=how), np.float32)
 
 
 def _stretch(radius: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -20,7 +21,8 @@ def video(
         "matroska": ("libx264", "aac"),
     }
     with av.open(str(path), "w", format=container) as file:
-        seen = heard = None
+        seen: Any = None
+        heard: Any = None
         if picture:
             seen = file.add_stream(codecs[container][0], rate=fps)
             seen.width, seen.height, seen.pix_fmt = width_px, height_px, "yuv420p"

@@ -16,7 +16,8 @@ def scene(seed: int) -> list[tuple[float, NDArray[np.uint8]]]:
     found = []
     for number in range(60):
         noise = source.integers(0, 255, (12, 16)).astype(np.uint8)
-        found.append((number / 6, cv2.resize(noise, (480, 360), interpolation=cv2.INTER_CUBIC)))
+        smooth = cv2.resize(noise, (480, 360), interpolation=cv2.INTER_CUBIC)
+        found.append((number / 6, np.asarray(smooth, np.uint8)))
     return found
 
 
@@ -36,7 +37,7 @@ class TestSameness:
         copy = []
         for at_s, luma in scene(1):
             noisy = np.clip(luma + source.normal(0, 6, luma.shape), 0, 255).astype(np.uint8)
-            copy.append((at_s, cv2.resize(noisy, None, fx=0.5, fy=0.5)))
+            copy.append((at_s, np.asarray(cv2.resize(noisy, None, fx=0.5, fy=0.5), np.uint8)))
 
         share = fingerprint.sameness(printed(scene(1)), [printed(copy)])[0]
 
