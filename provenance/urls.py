@@ -4,5 +4,5 @@ from django.urls import include, path
 
 urlpatterns = [
     path("", include(f"provenance.{room}.urls"))
-    for room in ("seals", "renders", "lookup")
+    for room in ("seals", "renders", "lookup", "reports")
 ]

@@ -12,6 +12,7 @@ import hashlib
 import hmac
 import json
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -22,6 +23,7 @@ from rest_framework.response import Response
 from rest_framework.utils.encoders import JSONEncoder
 
 from ledger.errors import Conflict, Malformed
+from ledger.http import problems
 from ledger.http.models import IdempotencyRecord
 
 KEEP_FOR = timedelta(hours=24)
@@ -49,10 +51,11 @@ class IdempotentView:
     """Mixin before `APIView`: makes `post` idempotent by the caller's key."""
 
     idempotency_optional: ClassVar[bool] = False
+    _claimed: IdempotencyRecord | None = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Find the kept answer, or do the work and keep its answer."""
-        self._claimed: IdempotencyRecord | None = None
+        self._claimed = None
         response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # A mixin.
         if self._claimed is not None:
             _keep(self._claimed, response)
@@ -80,10 +83,16 @@ class IdempotentView:
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, _Replay):
+            kept = exc.record
+            is_problem = kept.status is not None and kept.status >= HTTPStatus.BAD_REQUEST
             return Response(
-                exc.record.body, exc.record.status, headers={"Idempotent-Replayed": "true"}
+                kept.body,
+                kept.status,
+                headers={"Idempotent-Replayed": "true"},
+                content_type=problems.CONTENT_TYPE if is_problem else None,
             )
-        return super().handle_exception(exc)  # type: ignore[misc]  # A mixin.
+        response: Response = super().handle_exception(exc)  # type: ignore[misc]  # A mixin.
+        return response
 
 
 class _Replay(Exception):

@@ -6,7 +6,8 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied
+from django.conf import settings
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
 from django.http import Http404, HttpRequest, JsonResponse
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -74,6 +75,11 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
         body = of_error(exc)
         headers = {"Retry-After": "2"} if isinstance(exc, errors.Unavailable) else None
         return Response(body, body["status"], content_type=CONTENT_TYPE, headers=headers)
+    if isinstance(exc, RequestDataTooBig):
+        title = "The request's body is larger than this address takes."
+        limit = {"limit_bytes": settings.DATA_UPLOAD_MAX_MEMORY_SIZE}
+        body = problem(status=413, code="too-large", title=title, members=limit)
+        return Response(body, 413, content_type=CONTENT_TYPE)
     if isinstance(exc, Http404):
         exc = exceptions.NotFound()
     elif isinstance(exc, PermissionDenied):

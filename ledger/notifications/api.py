@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from ledger.accounts.authentication import caller
 from ledger.notifications import actions as notifications
 from ledger.notifications.models import Notification
 
@@ -31,7 +32,7 @@ class NotificationListView(ListAPIView[Notification]):
     serializer_class = NotificationOutput
 
     def get_queryset(self) -> QuerySet[Notification]:
-        return Notification.objects.filter(account_id=self.request.user.pk)
+        return Notification.objects.filter(account_id=caller(self.request).id)
 
 
 class NotificationReadView(APIView):
@@ -44,6 +45,6 @@ class NotificationReadView(APIView):
     )
     def put(self, request: Request, notification_id: UUID) -> Response:
         notifications.mark_read(
-            notification_id=notification_id, account_id=request.user.pk, at=timezone.now()
+            notification_id=notification_id, account_id=caller(request).id, at=timezone.now()
         )
         return Response(status=status.HTTP_204_NO_CONTENT)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 
 import psycopg
-from psycopg import conninfo
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 VISIBILITY_TIMEOUT_S = 3600  # Longer than the longest render.
@@ -22,9 +21,7 @@ def transport_options(url: str) -> str:
     return json.dumps(
         {
             # As libpq's words: pgmq's own reader of addresses leaves a socket's folder encoded.
-            "conn_string": make_conninfo(
-                **conninfo_to_dict(url.replace("pgmq://", "postgresql://", 1))
-            ),
+            "conn_string": _conninfo(url),
             "init_extension": False,
             "polling_interval": 0.1,
             "wait_time_seconds": 0,
@@ -47,5 +44,5 @@ def install(url: str) -> None:
 
 def _conninfo(url: str) -> str:
     """Return a pgmq address as libpq's `key=value` words."""
-    words = conninfo.conninfo_to_dict(url.replace("pgmq://", "postgresql://", 1))
-    return conninfo.make_conninfo(**words)
+    words = conninfo_to_dict(url.replace("pgmq://", "postgresql://", 1))
+    return make_conninfo("", **words)

@@ -18,5 +18,5 @@ class ExportAdmin(ReadOnlyAdmin):
     list_filter = ("kind", "state")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Export]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[Export] = super().get_queryset(request)
         return rows if request.user.is_superuser else rows.filter(requested_by=caller(request))

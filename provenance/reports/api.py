@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 from django.core.files.storage import storages
@@ -15,7 +15,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from ledger.accounts.models import Account
+from ledger.accounts.authentication import caller
 from ledger.http.idempotency import IdempotentView
 from ledger.http.pagination import Cursor
 from provenance.renders.serving import AnyType
@@ -49,7 +49,9 @@ class ReportListView(IdempotentView, APIView):
     @extend_schema(summary="List your reports, newest first", responses=ReportOutput(many=True))
     def get(self, request: Request) -> Response:
         pages = Cursor()
-        rows = pages.paginate_queryset(queries.of_person(request.user.pk), request, view=self) or []
+        rows = (
+            pages.paginate_queryset(queries.of_person(caller(request).id), request, view=self) or []
+        )
         return pages.get_paginated_response(ReportOutput(rows, many=True).data)
 
     @extend_schema(
@@ -65,7 +67,7 @@ class ReportListView(IdempotentView, APIView):
         body = self.Input(data=request.data)
         body.is_valid(raise_exception=True)
         fields: dict[str, Any] = body.validated_data
-        export = reports.ask(by=cast(Account, request.user), at=timezone.now(), **fields)
+        export = reports.ask(by=caller(request), at=timezone.now(), **fields)
         return Response(ReportOutput(export).data, status=status.HTTP_202_ACCEPTED)
 
 
@@ -77,7 +79,7 @@ class ReportView(APIView):
         responses={200: ReportOutput, 404: OpenApiResponse(description="`report-not-found`")},
     )
     def get(self, request: Request, report_id: UUID) -> Response:
-        export = queries.mine(report_id=report_id, account_id=request.user.pk)
+        export = queries.mine(report_id=report_id, account_id=caller(request).id)
         return Response(ReportOutput(export).data)
 
 
@@ -96,7 +98,7 @@ class ReportFileView(APIView):
         },
     )
     def get(self, request: Request, report_id: UUID, name: str) -> HttpResponseBase:
-        export = queries.mine(report_id=report_id, account_id=request.user.pk)
+        export = queries.mine(report_id=report_id, account_id=caller(request).id)
         if name not in reports.FILES:
             raise ReportNotFound(report_id=report_id)
         if export.state != Export.State.DONE:

@@ -52,8 +52,9 @@ def use_ids_of(export: Export) -> list[UUID]:
     """
     uses = Use.objects.all()
     if export.kind == Export.Kind.RENDER:
+        assert export.about_id is not None  # A constraint of the row.
         above = consent.ancestor_ids(parent_id=export.about_id)
-        tree = consent.descendant_ids(use_ids=above or [export.about_id])
+        tree = consent.descendant_ids(use_ids=above)
         uses = uses.filter(id__in={*above, *tree})
     elif export.kind == Export.Kind.PERSON:
         uses = uses.filter(
@@ -148,7 +149,7 @@ def _about(export: Export, renders: Sequence[Render], named: Named) -> str:
         title = found.title or "untitled" if found and not export.is_redacted else "render"
         return f"{title} ({export.about_id})"
     if export.kind == Export.Kind.PERSON:
-        person = Account.objects.filter(id=export.about_id).first()
+        person = Account.objects.filter(id__in=[export.about_id]).first()
         return named(person) if person else "somebody who is erased"
     return f"{export.starts_at:%Y-%m-%d} to {export.ends_at:%Y-%m-%d} (excluded)"  # Both are set.
 
