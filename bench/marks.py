@@ -38,8 +38,8 @@ PATTERN_KEY, MAC_KEY = bytes(range(32)), bytes(range(32, 64))
 FLOOR = 0.98  # Of all copies, found by mark or fingerprint.
 PSNR_FLOOR_DB, SSIM_FLOOR = 40.0, 0.98
 
-Planes = NDArray[Any]  # YUV 4:2:0, uint8, (height * 3 / 2, width).
-Picture = NDArray[Any]  # RGB, uint8, (height, width, 3).
+Planes = Any  # An array: YUV 4:2:0, uint8, (height * 3 / 2, width). OpenCV's stubs lose types.
+Picture = Any  # An array: RGB, uint8, (height, width, 3).
 
 
 @dataclass(frozen=True)
@@ -170,7 +170,7 @@ def _unrelated(looks: list[int]) -> tuple[int, int, int]:
         accumulator = residuals.Accumulator(width_px=640, height_px=360)
         rows = []
         for picture in _scene(10_000 + number, 640, 360, 10, fps=5):
-            luma = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
+            luma: Any = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
             accumulator.add(luma)
             rows.append(signatures.frame_signature(luma).tolist())
         likely = (float(mark.CHIPS_ACROSS_MAX), 90.0)
@@ -196,7 +196,7 @@ def _release(path: Path, number: int, payload: int) -> dict[str, float]:
     def frames() -> Iterator[Planes]:
         pictures = _scene(number, WIDTH_PX, HEIGHT_PX, round(SECONDS * FPS), fps=FPS)
         for index, picture in enumerate(pictures):
-            planes = cv2.cvtColor(visible.draw(picture, index), cv2.COLOR_RGB2YUV_I420)
+            planes: Any = cv2.cvtColor(visible.draw(picture, index), cv2.COLOR_RGB2YUV_I420)
             luma = planes[:HEIGHT_PX]
             before = luma.astype(np.float32)
             start = time.perf_counter()
@@ -243,14 +243,14 @@ def _changed(source: Iterator[Planes], change: Change) -> Iterator[Planes]:
             return
         if change.drop_every and index % change.drop_every == 0:
             continue
-        picture = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
+        picture: Any = cv2.cvtColor(planes, cv2.COLOR_YUV2RGB_I420)
         height, width = picture.shape[:2]
         top, left = round(height * change.crop / 2), round(width * change.crop / 2)
         picture = picture[top : height - top, left : width - left]
         size = [round(side * change.scale / 2) * 2 for side in picture.shape[1::-1]]
         if size != list(picture.shape[1::-1]):
             picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-        changed = picture.astype(np.float32)
+        changed: Any = picture.astype(np.float32)
         if change.gamma != 1.0:
             changed = 255 * (changed / 255) ** change.gamma
         if change.noise:
@@ -265,15 +265,16 @@ def _planes(path: Path) -> Iterator[Planes]:
 
 
 def _write(path: Path, frames: Iterator[Planes], *, crf: int, codec: str) -> None:
-    options = {"crf": str(crf), "preset": "veryfast", "x265-params": "log-level=none"}
+    options = {"crf": str(crf), "preset": "veryfast"}
+    if codec == "libx265":
+        options["x265-params"] = "log-level=none"
     with av.open(str(path), "w", format="mp4") as container:
-        stream = None
+        stream: Any = None
         for planes in frames:
             if stream is None:
-                stream = container.add_stream(codec, rate=FPS)
+                stream = container.add_stream(codec, rate=FPS, options=options)
                 stream.height, stream.width = planes.shape[0] * 2 // 3, planes.shape[1]
                 stream.pix_fmt = "yuv420p"
-                stream.options = options if codec == "libx265" else dict(list(options.items())[:2])
             container.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
         assert stream is not None
         container.mux(stream.encode(None))
@@ -340,7 +341,7 @@ def _cartoon(
 def _texture(noise: np.random.Generator, width: int, height: int, *, roughness: float) -> Picture:
     """Return colours whose spectrum falls as that of photographs does, with some hard edges."""
 
-    def plane(power: float) -> NDArray[Any]:
+    def plane(power: float) -> Any:
         ys, xs = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
         frequency = np.hypot(ys, xs)
         frequency[0, 0] = 1

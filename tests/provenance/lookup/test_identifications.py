@@ -38,7 +38,7 @@ class TestIdentify:
         assert found.is_consistent
         assert found.seal.state is SealState.TRUSTED
 
-    def test_finds_a_stripped_copy_by_mark_and_looks(
+    def test_finds_a_stripped_copy_by_mark_and_looks_and_says_when_they_differ(
         self, released: Render, stripped: Path
     ) -> None:
         found = identify(stripped, at=timezone.now())
@@ -46,6 +46,13 @@ class TestIdentify:
         assert list(found.claims) == ["mark", "fingerprint"]
         assert found.use_id == released.pk
         assert found.seal.state is SealState.NONE
+
+        assert found.looks is not None
+        looks_elsewhere = replace(found.looks, matches=(Match(uuid4(), "ISCC:A", 3),))
+        mixed = replace(found, looks=looks_elsewhere)
+
+        assert not mixed.is_consistent
+        assert mixed.use_id == released.pk  # The mark is proved; looks are only near.
 
     def test_finds_nothing_in_an_unrelated_video(self, released: Render, unrelated: Path) -> None:
         found = identify(unrelated, at=timezone.now())
@@ -108,19 +115,9 @@ class TestIdentify:
             for _ in range(identifications.AT_ONCE_MAX):
                 identifications._places.release()
 
-    def test_says_when_bindings_name_different_uses(self, released: Render, stripped: Path) -> None:
-        found = identify(stripped, at=timezone.now())
-        assert found.looks is not None
-        other = replace(found.looks, matches=(Match(uuid4(), "ISCC:A", 3),))
-
-        mixed = replace(found, looks=other)
-
-        assert not mixed.is_consistent
-        assert mixed.use_id == released.pk  # The mark is proved; looks are only near.
-
 
 class TestStanding:
-    def test_tells_who_and_that_consent_holds(
+    def test_follows_a_released_use_through_a_block_to_its_withdrawal(
         self, released: Render, ada: Account, ben: Account
     ) -> None:
         standing = queries.standing(use_id=released.pk, at=timezone.now())
@@ -134,20 +131,14 @@ class TestStanding:
             ("request", "permit"), ("dispatch", "permit"), ("release", "permit"),
         ]  # fmt: skip
 
-    def test_tells_that_consent_no_longer_holds(
-        self, released: Render, ada: Account, ben: Account
-    ) -> None:
         Block.objects.create(blocker=ada, blocked=ben, created_at=timezone.now())
-
         standing = queries.standing(use_id=released.pk, at=timezone.now())
 
         assert standing is not None
         assert standing.is_shown
         assert not standing.consent_holds
 
-    def test_names_nobody_once_it_was_withdrawn(self, released: Render) -> None:
         make.withdraw(released)
-
         standing = queries.standing(use_id=released.pk, at=timezone.now())
 
         assert standing is not None
