@@ -24,12 +24,12 @@ def main() -> int:
     swept = processes.sweep(known.scratch_dir)
     app.conf.update(broker_url=known.broker_url, broker_transport_options=known.broker_options)
 
-    @signals.worker_ready.connect(weak=False)  # type: ignore[untyped-decorator]
+    @signals.worker_ready.connect(weak=False)
     def ready(**_: object) -> None:
         logger.info("worker.ready", swept=swept)
         print("gpu_worker: ready", flush=True)  # noqa: T201 -- what starters wait for.
 
-    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    @signals.worker_shutting_down.connect(weak=False)
     def stop(**_: object) -> None:
         worker.attempts.stop()
 

@@ -96,7 +96,7 @@ class Worker:
 worker = Worker()
 
 
-@app.task(name=settings.TASK, bind=True)  # type: ignore[untyped-decorator]
+@app.task(name=settings.TASK, bind=True)
 def render(
     self: Task, /, *, permit: str, job: dict[str, Any], service_url: str = "", **_later: object
 ) -> None:

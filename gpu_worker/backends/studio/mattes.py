@@ -107,7 +107,7 @@ class Matter:
         small = cv2.resize(
             alpha, (max(8, width * rows // height), rows), interpolation=cv2.INTER_AREA
         )
-        body = (small > 110).astype(np.uint8) * 255
+        body: Image = (small > 110).astype(np.uint8) * 255
         if self._prior is not None:
             body = cv2.bitwise_and(body, cv2.resize(self._prior, body.shape[::-1]))
         body = _largest(_filled(_joined(body)))
