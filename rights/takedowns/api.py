@@ -36,25 +36,30 @@ class CaseOutput(serializers.ModelSerializer[TakedownCase]):
         read_only_fields = fields
 
 
+class NoticeInput(serializers.Serializer[None]):
+    """What a notice may say; which of it is needed depends on the regime."""
+
+    contact_name = serializers.CharField(max_length=200, default="", allow_blank=True)
+    contact_email = serializers.EmailField(default="", allow_blank=True)
+    statement = serializers.CharField(max_length=5000, default="", allow_blank=True)
+    signature = serializers.CharField(max_length=200, default="", allow_blank=True)
+    good_faith = serializers.BooleanField(default=False)
+    accuracy = serializers.BooleanField(default=False)
+    no_consent = serializers.BooleanField(default=False)
+
+
 class TakedownView(IdempotentView, APIView):
     """`POST /v1/takedowns`: give a notice."""
 
     permission_classes = (AllowAny,)
 
-    class Input(serializers.Serializer[None]):
+    class Input(NoticeInput):
         regime = serializers.ChoiceField(choices=REGIMES)
         target = serializers.CharField(
             max_length=2000, help_text="The render's id, or an address that contains it."
         )
         country = serializers.RegexField(r"^[A-Z]{2}$", default="US", help_text="ISO 3166-1")
         estate_id = serializers.UUIDField(required=False, allow_null=True, default=None)
-        contact_name = serializers.CharField(max_length=200, default="", allow_blank=True)
-        contact_email = serializers.EmailField(default="", allow_blank=True)
-        statement = serializers.CharField(max_length=5000, default="", allow_blank=True)
-        signature = serializers.CharField(max_length=200, default="", allow_blank=True)
-        good_faith = serializers.BooleanField(default=False)
-        accuracy = serializers.BooleanField(default=False)
-        no_consent = serializers.BooleanField(default=False)
 
     class Output(CaseOutput):
         secret = serializers.CharField(
@@ -106,6 +111,33 @@ class CaseView(APIView):
         return Response(CaseOutput(case).data)
 
 
+class CureView(APIView):
+    """`POST /v1/takedowns/{case_id}/cure`: what the notice lacked."""
+
+    permission_classes = (AllowAny,)
+
+    class Input(NoticeInput):
+        secret = serializers.CharField(max_length=100)
+
+    @extend_schema(
+        summary="Add to a notice what it lacked",
+        request=Input,
+        responses={
+            200: CaseOutput,
+            404: OpenApiResponse(description="`takedown-not-found`"),
+            409: OpenApiResponse(description="`takedown-nothing-to-cure`"),
+        },
+    )
+    def post(self, request: Request, case_id: UUID) -> Response:
+        body = self.Input(data=request.data)
+        body.is_valid(raise_exception=True)
+        given: dict[str, Any] = dict(body.validated_data)
+        case = takedowns.cure(
+            case_id=case_id, secret=given.pop("secret"), given=given, at=timezone.now()
+        )
+        return Response(CaseOutput(case).data)
+
+
 class ConfirmationView(APIView):
     """`POST /v1/takedowns/{case_id}/confirmation`: the code that was mailed."""
 
@@ -119,8 +151,9 @@ class ConfirmationView(APIView):
         request=Input,
         responses={
             204: None,
-            404: OpenApiResponse(description="`takedown-not-found`"),
-            422: OpenApiResponse(description="`takedown-confirmation-wrong`"),
+            422: OpenApiResponse(
+                description="`takedown-confirmation-wrong`: also where there is no such case"
+            ),
         },
     )
     def post(self, request: Request, case_id: UUID) -> Response:

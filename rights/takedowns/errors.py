@@ -23,9 +23,14 @@ class CaseDecided(Conflict):
     title = "The case was decided already."
 
 
-class CaseHasNoTarget(Conflict):
-    code = "takedown-has-no-target"
-    title = "The case names no render that is here, so there is nothing to hold or withdraw."
+class OwnCase(Refused):
+    code = "takedown-own-case"
+    title = "Somebody who is not concerned must decide this case."
+
+
+class NothingToCure(Conflict):
+    code = "takedown-nothing-to-cure"
+    title = "The case is decided, or its notice lacks none of what was sent."
 
 
 class ConfirmationWrong(Malformed):

@@ -31,11 +31,10 @@ class TakedownCase(models.Model):
     confirmation_sha256 = models.BinaryField()
     confirmed_at = models.DateTimeField(null=True)
     regime = models.TextField(choices=REGIMES)
-    use = models.ForeignKey("ledger.Use", models.PROTECT, null=True, related_name="takedown_cases")
-    target = models.TextField(help_text="The address or id that the notice named.")
+    use = models.ForeignKey("ledger.Use", models.PROTECT, related_name="takedown_cases")
     estate = models.ForeignKey("rights.Estate", models.PROTECT, null=True, related_name="cases")
     country = models.CharField(max_length=2, default="US")
-    # Contact, statement, signature: canonical JSON under the case's own key.
+    # Contact, target, statement, signature: canonical JSON under the case's own key.
     notice = models.BinaryField()
     missing = models.JSONField(default=list, help_text="What the notice lacks, by name.")
     state = models.TextField(choices=State)

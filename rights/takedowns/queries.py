@@ -7,21 +7,24 @@ import hmac
 from collections.abc import Sequence
 from uuid import UUID
 
+from ledger.consent import queries as consent
 from ledger.consent.prohibitions import Prohibition, ProhibitionQuestion
 from rights.takedowns.errors import CaseNotFound
 from rights.takedowns.models import StayDown, TakedownCase
 
 
 def prohibitions(question: ProhibitionQuestion) -> Sequence[Prohibition]:
-    """Return the stay-down of the parent video, if it was taken down. At most one query.
+    """Return the stay-downs of what a remix descends from. No query unless it is a remix.
 
     Named in `CONSENT_PROHIBITION_SOURCES`.
     """
-    if question.parent_id is None:
+    above = consent.ancestor_ids(parent_id=question.parent_id)
+    if not above:
         return ()
     rows = (
-        StayDown.objects.filter(use_id=question.parent_id, starts_at__lte=question.at)
+        StayDown.objects.filter(use_id__in=above, starts_at__lte=question.at)
         .exclude(ends_at__lte=question.at)
+        .order_by("id")
         .values_list("id", flat=True)
     )
     return tuple(Prohibition(code="stay-down", id=identity, covers="parent") for identity in rows)
@@ -34,7 +37,12 @@ def case_for(*, case_id: UUID, secret: str) -> TakedownCase:
         CaseNotFound: no such case, or another secret: these look alike.
     """
     case = TakedownCase.objects.select_related("statement_of_reasons").filter(id=case_id).first()
-    digest = hashlib.sha256(secret.encode()).digest()
-    if case is None or not hmac.compare_digest(bytes(case.secret_sha256), digest):
+    stored = bytes(case.secret_sha256) if case else b""
+    if case is None or not hmac.compare_digest(stored, digest(secret)):
         raise CaseNotFound
     return case
+
+
+def digest(secret: str) -> bytes:
+    """Return what is kept of a secret. It has 144 random bits, so that nothing can be guessed."""
+    return hashlib.sha256(secret.encode()).digest()

@@ -6,7 +6,7 @@ Each regime names its source. NO FAKES is a bill and has no row here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
@@ -66,7 +66,8 @@ RULES: Mapping[Regime, RegimeRule] = {
         "policy: anyone may report", ("target",), 0, 24, None, "child-safety"
     ),
     Regime.COURT_ORDER: RegimeRule(
-        "the order itself", ("target", "statement"), 0, 24, None, "court-order"
+        # A person reads the order first: anybody can say that there is one.
+        "the order itself", ("target", "statement", "contact_email"), 1, 24, None, "court-order",
     ),
     Regime.DSA_NOTICE: RegimeRule(
         "Regulation (EU) 2022/2065, Article 16",
@@ -76,7 +77,7 @@ RULES: Mapping[Regime, RegimeRule] = {
 }  # fmt: skip
 
 TRANSITIONS: dict[str, tuple[str, ...]] = {
-    "received": ("cure_asked", "held", "upheld", "rejected"),
+    "received": ("held", "upheld", "rejected"),
     "cure_asked": ("received", "held", "upheld", "rejected"),
     "held": ("upheld", "rejected"),
     "upheld": (),
@@ -132,3 +133,10 @@ def _is_business_day(day: date, closed: object) -> bool:
 def may_go(before: str, after: str) -> bool:
     """Return whether a case may go from one state to another."""
     return after in TRANSITIONS[before]
+
+
+def first_state(*, is_held: bool, missing: Sequence[str]) -> str:
+    """Return the state that a case starts in. What must be held at once is, whatever it lacks."""
+    if is_held:
+        return "held"
+    return "cure_asked" if missing else "received"

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.mail import send_mail
 
 from ledger.outbox.tasks import handler
+from ledger.vault.keys import KeyDestroyed
 from rights.takedowns import actions as takedowns
 from rights.takedowns.models import TakedownCase
 
@@ -27,23 +28,35 @@ BODIES = {
     "rejected": "The render that you named stays. Why:\n\n{facts}\n",
 }
 
+MISSING = (
+    "It still lacks: {names}. POST these with your `secret` to\n"
+    "{service}/api/v1/takedowns/{id}/cure\n"
+)
+
 
 @handler
 def mail(*, at: datetime, case_id: str, kind: str, token: str) -> None:
-    """Write to the address in the notice. A case without one is passed over."""
+    """Write to the address in the notice. A case without one, or erased since, is passed over.
+
+    Args:
+        token: the confirmation's, encrypted; only with `received`.
+    """
     case = TakedownCase.objects.select_related("statement_of_reasons").get(id=UUID(case_id))
-    address = takedowns.notice_of(case).get("contact_email")
+    try:
+        address = takedowns.notice_of(case).get("contact_email")
+    except KeyDestroyed:
+        return
     if not address:
         return
     reasons = getattr(case, "statement_of_reasons", None)
+    place = {"service": settings.SERVICE_URL, "id": case.id}
     fields = {
+        **place,
         "reference": case.reference,
         "received_at": case.received_at,
         "decide_due_at": case.decide_due_at,
-        "service": settings.SERVICE_URL,
-        "id": case.id,
-        "token": token,
-        "missing": f"Still missing: {', '.join(case.missing)}." if case.missing else "",
+        "token": takedowns.token_of(case.id, token) if token else "",
+        "missing": MISSING.format(names=", ".join(case.missing), **place) if case.missing else "",
         "facts": reasons.decision_facts if reasons else "",
     }
     send_mail(

@@ -9,5 +9,6 @@ from rights.takedowns import api
 urlpatterns: list[URLPattern] = [
     path("takedowns", api.TakedownView.as_view()),
     path("takedowns/<uuid:case_id>", api.CaseView.as_view()),
+    path("takedowns/<uuid:case_id>/cure", api.CureView.as_view()),
     path("takedowns/<uuid:case_id>/confirmation", api.ConfirmationView.as_view()),
 ]
