@@ -42,8 +42,14 @@ _CONFUSABLES = str.maketrans(
 _LEET = str.maketrans({"0": "o", "1": "l", "3": "e", "4": "a", "5": "s", "7": "t", "8": "b"})
 _LEET_SIGNS = str.maketrans({"@": "a", "$": "s", "!": "i", "€": "e", "|": "l", "+": "t"})
 _SIGNS = frozenset("@$!€|+")
-# The other reading of what may be an i or an l.
-_OTHERWISE = str.maketrans({"I": "l", "\u0406": "l", "1": "i", "!": "l", "|": "i"})
+# The other reading: of what may be an i or an l, and of Greek capitals that look like other letters
+# than their small ones.
+_OTHERWISE = str.maketrans(
+    {
+        "I": "l", "\u0406": "l", "1": "i", "!": "l", "|": "i", "Ζ": "Z", "Η": "H", "Μ": "M", "Ν": "N",
+        "Ρ": "P", "Υ": "Y", "Χ": "X",
+    }
+)  # fmt: skip
 # Kana, Han, Hangul, Thai, Lao, Burmese, Khmer: written without spaces, or with endings attached.
 _UNSPACED = (
     (0x0E00, 0x0EFF), (0x1000, 0x109F), (0x1780, 0x17FF), (0x3041, 0x30FF), (0x3400, 0x4DBF),
