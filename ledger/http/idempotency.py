@@ -56,10 +56,17 @@ class IdempotentView:
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
         """Find the kept answer, or do the work and keep its answer."""
         self._claimed = None
-        response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # A mixin.
+        try:
+            response = super().dispatch(request, *args, **kwargs)  # type: ignore[misc]  # A mixin.
+        except Exception:
+            self._settle(None)  # It ends as a 500, which is not kept.
+            raise
+        self._settle(response)
+        return response
+
+    def _settle(self, response: Response | None) -> None:
         if self._claimed is not None:
             _keep(self._claimed, response)
-        return response
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # A mixin.
@@ -137,13 +144,16 @@ def forget(*, before: datetime) -> int:
     return count
 
 
-def _keep(record: IdempotencyRecord, response: Response) -> None:
-    """Keep what was answered; a failure of ours (5xx) is not kept, so that it can be tried again."""
-    if response.status_code >= 500:
-        record.delete()
-        return
-    record.status, record.body = response.status_code, _json(response)
-    record.save(update_fields=["status", "body"])
+def _keep(record: IdempotencyRecord, response: Response | None) -> None:
+    """Keep what was answered; a failure of ours (5xx) is not kept, so that it can be tried again.
+
+    Only while the claim is ours: whoever took it over answers for it.
+    """
+    ours = IdempotencyRecord.objects.filter(id=record.id, created_at=record.created_at)
+    if response is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        ours.delete()
+    else:
+        ours.update(status=response.status_code, body=_json(response))
 
 
 def _json(response: Response) -> Any:
