@@ -22,7 +22,7 @@ def caller(request: Request) -> Account:
     return cast(Account, request.user)
 
 
-class BearerAuthentication(TokenAuthentication):  # type: ignore[misc]  # Knox is untyped.
+class BearerAuthentication(TokenAuthentication):
     """`Authorization: Bearer cs_...`: 401 for anything that is no token in force."""
 
     def authenticate_credentials(self, token: bytes) -> Any:
