@@ -15,6 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -142,31 +143,42 @@ class Plot:
                 file.write(f"{person.name:14} {person.email:44} {person.password}\n")
 
     def _enrol(self) -> str:
-        for name in ("ada", "ben", "cem"):
-            person = self._people[name]
-            session = person.api.post("enrolments")
-            person.api.post(
-                f"enrolments/{session['id']}/statement",
-                {"agreed": True, "statement_sha256": session["statement"]["sha256"]},
+        (self._out / "captures").mkdir(exist_ok=True)
+        names = ("ada", "ben", "cem")
+        with ThreadPoolExecutor(len(names)) as pool:
+            states = list(pool.map(self._enrol_one, names))
+        looked = f"; a moderator looked at {states.count('review')}" if "review" in states else ""
+        return f"3 captures, encrypted at rest; preferences kept{looked}"
+
+    def _enrol_one(self, name: str) -> str:
+        person = self._people[name]
+        session = person.api.post("enrolments")
+        person.api.post(
+            f"enrolments/{session['id']}/statement",
+            {"agreed": True, "statement_sha256": session["statement"]["sha256"]},
+        )
+        clip = self._out / "captures" / f"{name}.mp4"
+        if name == "ben" and self._capture:
+            clip.write_bytes(self._capture.read_bytes())
+        else:
+            film(name, session["challenge"], clip)
+        done = person.api.upload(f"enrolments/{session['id']}/capture", clip, "video/mp4")
+        if done["state"] == "review":  # What the checks are unsure of, a person decides.
+            self._desk("moderator").fill_in(
+                f"/admin/ledger/enrolment/{session['id']}/review/",
+                {
+                    "act": "approve",
+                    "reason": "Watched it: the person, the turns and the words are there.",
+                },
             )
-            clip = self._out / "captures" / f"{name}.mp4"
-            clip.parent.mkdir(exist_ok=True)
-            if name == "ben" and self._capture:
-                clip.write_bytes(self._capture.read_bytes())
-            else:
-                film(name, session["challenge"], clip)
-            done = person.api.upload(f"enrolments/{session['id']}/capture", clip, "video/mp4")
-            if done["state"] == "review":
-                self._desk("moderator").act("ledger/enrolment", "accept", [session["id"]])
-                done = {"cameo_id": person.api.get("cameos/mine")["id"], "state": "reviewed"}
-            if done["state"] not in ("verified", "reviewed"):
-                raise AssertionError(f"{name}'s enrolment came out {done}")
-            person.cameo_id = done["cameo_id"]
-            person.api.put(
-                f"cameos/{person.cameo_id}/preferences",
-                {"pronouns": "they", "clothing": "as in the capture", "restrictions": ""},
-            )
-        return "3 captures, encrypted at rest; preferences kept"
+        elif done["state"] != "verified":
+            raise AssertionError(f"{name}'s enrolment came out {done}")
+        person.cameo_id = done["cameo_id"] or person.api.get("cameos/mine")["id"]
+        person.api.put(
+            f"cameos/{person.cameo_id}/preferences",
+            {"pronouns": "they", "clothing": "as in the capture", "restrictions": ""},
+        )
+        return str(done["state"])
 
     # Consent
 
@@ -463,7 +475,7 @@ class Plot:
             "rights/rightsholder",
             {
                 "account": holder.id,
-                "name": "Zorblax Pictures",
+                "name": f"Zorblax Pictures {self._run}",
                 "contact_email": holder.email,
                 "agent_name": "R. Agent",
                 "authority_text": "I act for the rights holder with its written authority.",
@@ -473,7 +485,7 @@ class Plot:
         desk.act(
             "rights/rightsholder",
             "verify",
-            [self._only_id(desk, "rights/rightsholder", holder.email)],
+            [self._only_id(desk, "rights/rightsholder", f"Pictures {self._run}")],
         )
         filing = self._desk("rights_holder")
         filing.add(
