@@ -85,6 +85,7 @@ class Plot:
             ("an opt-out, filed in the admin, stops a prompt", self._opt_out),
             ("an estate's takedown withdraws a render", self._takedown),
             ("the log as static files, with proofs", self._log),
+            ("the log is verified against every row", self._verify_log),
             ("an auditor exports the report and the bundle", self._report),
             ("the stand-alone verifier accepts, and rejects one changed byte", self._verify),
         ):
@@ -159,6 +160,7 @@ class Plot:
         )
         clip = self._out / "captures" / f"{name}.mp4"
         if name == "ben" and self._capture:
+            self._await_capture(session)
             clip.write_bytes(self._capture.read_bytes())
         else:
             film(name, session["challenge"], clip)
@@ -172,13 +174,39 @@ class Plot:
                 },
             )
         elif done["state"] != "verified":
-            raise AssertionError(f"{name}'s enrolment came out {done}")
+            failed = [each["name"] for each in done["checks"] if each["verdict"] == "fail"]
+            raise AssertionError(
+                f"{name}'s recording was refused by {failed}. A recording must follow its session's own "
+                "challenge: give --capture a path that does not exist yet, and you are shown it."
+            )
         person.cameo_id = done["cameo_id"] or person.api.get("cameos/mine")["id"]
         person.api.put(
             f"cameos/{person.cameo_id}/preferences",
             {"pronouns": "they", "clothing": "as in the capture", "restrictions": ""},
         )
         return str(done["state"])
+
+    def _await_capture(self, session: dict[str, Any]) -> None:
+        """Show the challenge, and wait for a recording that is not there yet."""
+        assert self._capture is not None  # Asked for only then.
+        if self._capture.exists():
+            return
+        print(f"\n     Record yourself now, and save it as {self._capture} (MP4 or WebM):")
+        for step in session["challenge"]["steps"]:
+            words = " ".join(step["say"])
+            said = f', saying "{words}"' if words else ""
+            print(
+                f"       {step['starts_s']:4.1f} s to {step['ends_s']:4.1f} s: face {step['pose']}{said}"
+            )
+        print("     You have five minutes.", flush=True)
+        sizes = [-1, -2]
+
+        def is_there() -> bool:
+            assert self._capture is not None
+            sizes.append(self._capture.stat().st_size if self._capture.exists() else -len(sizes))
+            return sizes[-1] == sizes[-2] == sizes[-3] > 0
+
+        wait_for("your recording", is_there, timeout_s=290, poll_s=1.0)
 
     # Consent
 
@@ -577,6 +605,9 @@ class Plot:
         for name in ("trust.pem", "tsa.pem"):
             Client(url=self._url).download(f"/api/v1/seals/{name}", self._out / name)
         return f"{fetched.entries} entries in {fetched.files} files; {len(explained['decisions'])} proofs"
+
+    def _verify_log(self) -> str:
+        return self._manage("verify_log").strip().splitlines()[-1]
 
     def _report(self) -> str:
         auditor = self._staff["auditor"].api
