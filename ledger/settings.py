@@ -166,6 +166,11 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "ENUM_NAME_OVERRIDES": {
+        "PurposeEnum": "ledger.cameos.models.Purpose",
+        "RenderStateEnum": "provenance.renders.rules.State.choices",
+        "TakedownStateEnum": "rights.takedowns.models.TakedownCase.State",
+    },
 }
 CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 

@@ -89,6 +89,7 @@ class ReportFileView(APIView):
     content_negotiation_class = AnyType
 
     @extend_schema(
+        operation_id="reports_file_retrieve",
         summary="Have a file of a report",
         description=f"`name` is one of {', '.join(reports.FILES)}.",
         responses={

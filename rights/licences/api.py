@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 from uuid import UUID
 
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -36,6 +36,7 @@ class LicenceOutput(serializers.ModelSerializer[Licence]):
         )  # fmt: skip
         read_only_fields = fields
 
+    @extend_schema_field(LineOutput(many=True))
     def get_lines(self, licence: Licence) -> list[dict[str, object]]:
         return list(LineOutput(queries.lines(licence.id), many=True).data)
 
