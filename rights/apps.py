@@ -13,6 +13,7 @@ class RightsConfig(AppConfig):
 
     def ready(self) -> None:
         """Register the checks that keep development stand-ins out of production."""
-        from rights.settlement.checks import check  # Apps are ready only now.
+        from ledger.stack.checks import TAG  # Apps are ready only now.
+        from rights.settlement.checks import check
 
-        checks.register(check)
+        checks.register(check, TAG)
