@@ -178,7 +178,7 @@ def commits_per_s(work: Callable[[], None]) -> float:
     processes = [context.Process(target=write) for _ in range(WRITERS)]
     for process in processes:
         process.start()
-    total = sum(counts.get(timeout=60) for _ in processes)
+    total: int = sum(counts.get(timeout=60) for _ in processes)
     for process in processes:
         process.join()
     return total / (SECONDS / 2)

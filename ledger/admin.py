@@ -1,10 +1,10 @@
-"""Where Django looks for this app's admin; they are written in the rooms."""
+"""Where Django looks for this app's admin: importing a room's pages registers them."""
 
-from ledger.accounts.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.cameos.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.consent.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.http.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.log.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.notifications.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.outbox.admin import *  # noqa: F403  # Re-exported for Django.
-from ledger.vault.admin import *  # noqa: F403  # Re-exported for Django.
+import ledger.accounts.admin  # Registers.
+import ledger.cameos.admin  # Registers.
+import ledger.consent.admin  # Registers.
+import ledger.http.admin  # Registers.
+import ledger.log.admin  # Registers.
+import ledger.notifications.admin  # Registers.
+import ledger.outbox.admin  # Registers.
+import ledger.vault.admin  # noqa: F401  # Registers.

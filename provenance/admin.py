@@ -1,7 +1,7 @@
-"""Where Django looks for this app's admin; they are written in the rooms."""
+"""Where Django looks for this app's admin: importing a room's pages registers them."""
 
-from provenance.lookup.admin import *  # noqa: F403  # Re-exported for Django.
-from provenance.marks.admin import *  # noqa: F403  # Re-exported for Django.
-from provenance.renders.admin import *  # noqa: F403  # Re-exported for Django.
-from provenance.reports.admin import *  # noqa: F403  # Re-exported for Django.
-from provenance.seals.admin import *  # noqa: F403  # Re-exported for Django.
+import provenance.lookup.admin  # Registers.
+import provenance.marks.admin  # Registers.
+import provenance.renders.admin  # Registers.
+import provenance.reports.admin  # Registers.
+import provenance.seals.admin  # noqa: F401  # Registers.

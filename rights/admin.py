@@ -1,7 +1,7 @@
-"""Where Django looks for this app's admin; they are written in the rooms."""
+"""Where Django looks for this app's admin: importing a room's pages registers them."""
 
-from rights.estates.admin import *  # noqa: F403  # Re-exported for Django.
-from rights.licences.admin import *  # noqa: F403  # Re-exported for Django.
-from rights.optouts.admin import *  # noqa: F403  # Re-exported for Django.
-from rights.settlement.admin import *  # noqa: F403  # Re-exported for Django.
-from rights.takedowns.admin import *  # noqa: F403  # Re-exported for Django.
+import rights.estates.admin  # Registers.
+import rights.licences.admin  # Registers.
+import rights.optouts.admin  # Registers.
+import rights.settlement.admin  # Registers.
+import rights.takedowns.admin  # noqa: F401  # Registers.

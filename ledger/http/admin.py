@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.contrib import admin, messages
 from django.db.models import Model, QuerySet
@@ -39,12 +39,18 @@ def chosen(rows: QuerySet[M]) -> Sequence[M]:
     return found
 
 
-class _OwnTransactions(admin.ModelAdmin):
+if TYPE_CHECKING:
+    _DjangoAdmin = Any
+else:  # Beside unfold's classes, which have no types, Django's own only contradict.
+    _DjangoAdmin = admin.ModelAdmin
+
+
+class _OwnTransactions(_DjangoAdmin):
     """Django's form view without its transaction around the whole request."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
-            return self._changeform_view(  # type: ignore[attr-defined]  # Django's own, unstubbed.
+            answer: HttpResponse = self._changeform_view(
                 request,
                 kwargs.get("object_id", args[0] if args else None),
                 kwargs.get("form_url", args[1] if len(args) > 1 else ""),
@@ -53,6 +59,7 @@ class _OwnTransactions(admin.ModelAdmin):
         except CountersignError as exc:  # What the form could not foresee: another was quicker.
             self.message_user(request, exc.title, messages.ERROR)
             return HttpResponseRedirect(request.get_full_path())
+        return answer
 
 
 class UseCaseAdmin(ModelAdmin, _OwnTransactions):

@@ -12,7 +12,7 @@ from ledger.http.admin import ReadOnlyAdmin
 from provenance.renders.models import Attempt, Delivery, Render
 
 
-class AttemptInline(TabularInline):  # type: ignore[misc]  # unfold has no types.
+class AttemptInline(TabularInline):
     model = Attempt
     extra = 0
     can_delete = False

@@ -29,7 +29,7 @@ POLICY = "1.3.6.1.4.1.32473.1"  # Below the number for examples (RFC 5612): for 
 DIGEST_SIZE_BYTES = {"sha256": 32, "sha384": 48, "sha512": 64}
 
 
-class _Rejection(core.Sequence):  # type: ignore[misc]  # asn1crypto has no types.
+class _Rejection(core.Sequence):
     """A `TimeStampResp` without a token, which asn1crypto's own type asks for."""
 
     _fields = [("status", tsp.PKIStatusInfo)]

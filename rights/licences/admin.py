@@ -9,7 +9,7 @@ from ledger.http.admin import ReadOnlyAdmin
 from rights.licences.models import Licence, LicenceLine
 
 
-class LicenceLineInline(TabularInline):  # type: ignore[misc]  # unfold has no types.
+class LicenceLineInline(TabularInline):
     model = LicenceLine
     extra = 0
     can_delete = False
