@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -95,7 +94,7 @@ def _text(value: str) -> str:
         return value
     try:
         return base64.b64decode(value, validate=True).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError) as exc:
+    except ValueError as exc:  # No base64, not even ASCII, or no ASCII inside.
         raise BindingMalformed(length_max=VALUE_LENGTH_MAX) from exc
 
 
