@@ -52,7 +52,7 @@ class AutoSchema(openapi.AutoSchema):
         for status, description in self._common_problems().items():
             bodies.setdefault(str(status), {"description": description})
         for code, body in bodies.items():
-            if code >= "400" and "content" not in body:
+            if code >= "400":  # Whatever a room said: problems alone are answered.
                 reference = self.resolve_serializer(Problem, "response").ref
                 body["content"] = {problems.CONTENT_TYPE: {"schema": reference}}
         return bodies
