@@ -78,7 +78,7 @@ class EstateAdmin(UseCaseAdmin):
     actions = ("verify", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Estate]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[Estate] = super().get_queryset(request)
         return rows if request.user.has_perm(STAFF) else rows.filter(claimant=caller(request))
 
     def get_fields(self, request: HttpRequest, obj: Estate | None = None) -> Any:

@@ -162,7 +162,7 @@ class OptOutAdmin(UseCaseAdmin):
     actions = ("mark_verified", "activate", "contest", "withdraw")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OptOut]:
-        rows = super().get_queryset(request).select_related("holder")
+        rows: QuerySet[OptOut] = super().get_queryset(request).select_related("holder")
         return (
             rows
             if request.user.has_perm(opt_outs.STAFF)

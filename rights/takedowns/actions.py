@@ -361,7 +361,7 @@ def _locked(case_id: UUID, by: Account) -> TakedownCase:
         raise CaseNotFound(case_id=case_id)
     uses.lock_lineage(use_id=use_id)
     case = _row(case_id)
-    is_claimant = Estate.objects.filter(id=case.estate_id, claimant=by).exists()
+    is_claimant = case.estate is not None and case.estate.claimant_id == by.id
     if is_claimant or by.id in uses.co_owner_ids(use_id=use_id):
         raise OwnCase(case_id=case_id)
     return case

@@ -55,7 +55,7 @@ class TakedownCaseAdmin(UseCaseAdmin):
     actions = ("hold", "uphold", "reject")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[TakedownCase]:
-        rows = super().get_queryset(request)
+        rows: QuerySet[TakedownCase] = super().get_queryset(request)
         if any(request.user.has_perm(each) for each in SEES_ALL):
             return rows
         return rows.filter(estate__claimant=caller(request))

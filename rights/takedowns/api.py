@@ -67,8 +67,8 @@ class TakedownView(IdempotentView, APIView):
         )
 
         class Meta(CaseOutput.Meta):
-            fields = (*CaseOutput.Meta.fields, "secret")
-            read_only_fields = fields
+            fields = (*CaseOutput.Meta.fields, "secret")  # type: ignore[assignment]  # One longer.
+            read_only_fields = fields  # type: ignore[assignment]  # As above.
 
     @extend_schema(
         summary="Give a takedown notice, with or without an account",
