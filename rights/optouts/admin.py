@@ -37,10 +37,10 @@ class RightsHolderAdmin(UseCaseAdmin):
     actions = ("verify", "suspend")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RightsHolder]:
-        rows = super().get_queryset(request)
-        return (
-            rows if request.user.has_perm(opt_outs.STAFF) else rows.filter(account=caller(request))
-        )
+        rows: QuerySet[RightsHolder] = super().get_queryset(request)
+        if request.user.has_perm(opt_outs.STAFF):
+            return rows
+        return rows.filter(account=caller(request))
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
         return {"authority_text": AUTHORITY}

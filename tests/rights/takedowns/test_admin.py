@@ -113,7 +113,8 @@ class TestWhoSeesWhat:
     ) -> None:
         desk = make.desk(make.staff("administrator"))
         desk.post(_page(case, "uphold"), {"facts": "It is her."})
-        row = {"statementofreasons": StatementOfReasons, "staydown": StayDown}[model].objects.get()
+        is_reasons = model == "statementofreasons"
+        row = StatementOfReasons.objects.get() if is_reasons else StayDown.objects.get()
         client = make.desk(make.staff(role))
 
         pages = (f"/admin/rights/{model}/", reverse(f"admin:rights_{model}_change", args=[row.pk]))

@@ -98,7 +98,7 @@ class TestPost:
 
     def test_for_an_estate_is_for_its_signed_in_claimant(self, render: Render) -> None:
         estate = make.estate()
-        fields = {"regime": "estate", "estate_id": str(estate.id)}
+        fields: dict[str, Any] = {"regime": "estate", "estate_id": str(estate.id)}
 
         assert _post(render, **fields).status_code == 403
         assert _post(render, by=accounts.account(), **fields).status_code == 403
