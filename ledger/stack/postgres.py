@@ -127,9 +127,9 @@ def _start(folder: Path, *, durable: bool) -> Cluster:
 
 def _keep(folder: Path, *, durable: bool) -> None:
     """Run the server until nobody holds `users.lock`. The keeper process's whole life."""
-    (folder / "ready").unlink(missing_ok=True)
-    cluster = _initialised(folder, durable=durable)
-    with _lock(folder / "keeper.lock", fcntl.LOCK_EX):
+    with _lock(folder / "keeper.lock", fcntl.LOCK_EX):  # One keeper; another waits, then keeps.
+        (folder / "ready").unlink(missing_ok=True)
+        cluster = _initialised(folder, durable=durable)
         server = _launch(cluster, durable=durable)
         _wait_until_answering(cluster, server)
         _provide_roles(cluster)
