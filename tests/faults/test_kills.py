@@ -135,7 +135,6 @@ def state_of(api: Client, render_id: str) -> str:
         return "away"
 
 
-@pytest.mark.xdist_group("stack")
 class TestKill:
     @pytest.mark.parametrize("victim", VICTIMS)
     def test_in_mid_render_costs_time_and_nothing_else(

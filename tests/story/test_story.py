@@ -8,8 +8,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from ledger.stack.environment import PROJECT_DIR
 
 TIMEOUT_S = 560
@@ -21,7 +19,6 @@ LEFT_BEHIND = (
 )  # fmt: skip
 
 
-@pytest.mark.xdist_group("stack")
 class TestStory:
     def test_comes_out_as_told(self, tmp_path: Path) -> None:
         environment = {
