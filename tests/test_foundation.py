@@ -14,7 +14,12 @@ from ledger import db
 
 class TestLock:
     def test_orders_kinds_before_identities(self) -> None:
-        keys = [db.use(uuid.uuid4()), db.cameo(uuid.uuid4()), db.account(uuid.uuid4()), db.PROHIBITIONS]
+        keys = [
+            db.use(uuid.uuid4()),
+            db.cameo(uuid.uuid4()),
+            db.account(uuid.uuid4()),
+            db.PROHIBITIONS,
+        ]
 
         assert sorted(keys) == keys[::-1]
 

@@ -6,6 +6,7 @@ import uuid
 
 import pgtrigger
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import F, Q
 
@@ -172,7 +173,15 @@ class Decision(models.Model):
     decided_at = models.DateTimeField()
 
     class Meta:
-        indexes = (models.Index(fields=("use", "decided_at"), name="decision_by_use"),)
+        indexes = (
+            models.Index(fields=("use", "decided_at"), name="decision_by_use"),
+            GinIndex(
+                fields=("findings",),
+                opclasses=("jsonb_path_ops",),
+                name="decision_denials_by_finding",
+                condition=Q(effect="deny"),
+            ),
+        )
         triggers = (pgtrigger.Protect(name="decisions_are_insert_only", operation=INSERT_ONLY),)
 
 
