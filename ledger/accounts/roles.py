@@ -8,8 +8,8 @@ from ledger.db import step
 
 # "app.codename". Object permissions narrow these further: a rights holder sees only its own files.
 ROLES: dict[str, tuple[str, ...]] = {
+    # Pseudonyms only; whoever has cause is given `investigator` besides, for as long as it lasts.
     "auditor": (
-        "ledger.view_record",
         "ledger.view_account",
         "ledger.view_grant",
         "ledger.view_use",
@@ -26,6 +26,7 @@ ROLES: dict[str, tuple[str, ...]] = {
         "rights.view_statementofreasons",
         "rights.view_staydown",
     ),
+    "investigator": ("ledger.view_record",),
     "rights_holder": (
         "rights.view_optout",
         "rights.add_optout",

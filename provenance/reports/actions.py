@@ -1,15 +1,17 @@
 """Asking for a report, and building it in the background.
 
-Building is repeatable: every file is made anew in a folder of its own and the row is moved to `done` at the
-end, so a worker that dies costs time only. The export is logged when it is asked for and when it is done.
+Building is repeatable: every file is made anew in the report's own scratch folder, and the row is moved to
+`done` at the end, so a worker that dies costs time only. The export is logged when it is asked for, and when
+it is done with the digest of each file. Who may have what: `standing.py` and docs/spec/reports.md.
 """
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
-import tempfile
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -19,7 +21,6 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from ledger.accounts.models import Account
-from ledger.consent import uses
 from ledger.db import use_case
 from ledger.log import actions as log
 from ledger.log import bundle
@@ -28,8 +29,13 @@ from ledger.outbox import actions as outbox
 from ledger.outbox.tasks import Later
 from provenance.renders import files
 from provenance.renders.models import Render
-from provenance.reports import content, queries, typesetting
-from provenance.reports.errors import ReportNotFound, ReportUnusable
+from provenance.reports import content, queries, standing, typesetting
+from provenance.reports.errors import (
+    ReportNotFound,
+    ReportUnusable,
+    StandingLost,
+    TooManyReports,
+)
 from provenance.reports.models import Export
 from provenance.seals import queries as seals
 from provenance.seals import verification
@@ -61,24 +67,24 @@ def ask(
     Raises:
         ReportUnusable: nothing to be about, or a period that is open or too long.
         ReportNotFound: it is about something that is not theirs, or not there.
+        TooManyReports: that many of theirs are not built yet.
     """
-    is_auditor = by.has_perm("provenance.add_export")
     if (kind == Export.Kind.PERIOD) == (about_id is not None):
         raise ReportUnusable
     if starts_at and ends_at and not timedelta(0) < ends_at - starts_at <= PERIOD_MAX:
         raise ReportUnusable(days_max=PERIOD_MAX.days)
     if kind == Export.Kind.PERIOD and not (starts_at and ends_at):
         raise ReportUnusable
-    is_own = _is_own(kind, about_id, by)
-    if not (is_auditor or is_own) or not _is_there(kind, about_id):
-        raise ReportNotFound(about_id=about_id)
+    found = standing.of(by, kind=kind, about_id=about_id)
+    if queries.open_count(by.id) >= queries.OPEN_MAX:
+        raise TooManyReports(limit=queries.OPEN_MAX)
     export = Export.objects.create(
         requested_by=by,
         kind=kind,
         about_id=about_id,
         starts_at=starts_at,
         ends_at=ends_at,
-        is_redacted=not is_own,
+        is_redacted=found.is_redacted,
         created_at=at,
         state_at=at,
     )
@@ -91,35 +97,54 @@ def build(*, report_id: UUID, at: datetime) -> None:
     """Make the files of a report that was asked for. Safe to repeat.
 
     Raises:
-        Later: entries that it must prove are not in the log yet.
+        Later: entries that it must prove are not in the published log yet.
+        StandingLost: whoever asked may no longer have it.
+        TooMuchToReport, BundleTooLarge: it can never be built; a shorter period can.
     """
-    export = Export.objects.get(id=report_id)
+    export = Export.objects.select_related("requested_by").get(id=report_id)
     if export.state in (Export.State.DONE, Export.State.FAILED):
         return
-    use_ids = queries.use_ids_of(export)
+    is_auditor = _demand_standing(export).is_auditor
+    use_ids = queries.use_ids_of(export, is_auditor=is_auditor)
     entry_ids = queries.entry_ids_of(export, use_ids)
-    indexed = log_queries.leaf_indexes(entry_ids)
-    if len(indexed) < len(entry_ids):
+    if len(log_queries.leaf_indexes(entry_ids)) < len(entry_ids):
         raise Later(SEQUENCING_WAIT_S)
-    folder = Path(tempfile.mkdtemp(prefix="report-"))
+    folder = settings.VAR_DIR / "scratch" / f"report-{export.id}"
+    shutil.rmtree(folder, ignore_errors=True)  # Of a worker that died.
+    folder.mkdir(mode=0o700, parents=True)
     try:
         _show(export, "gathering", 0.1)
-        report = queries.gather(export, use_ids, entry_count=len(entry_ids), at=at)
+        report = queries.gather(
+            export, use_ids, is_auditor=is_auditor, entry_count=len(entry_ids), at=at
+        )
         _write_tables(report, folder)
         _show(export, "typesetting", 0.4)
         typesetting.typeset(report, folder / "report.pdf")
         _show(export, "proving", 0.6)
-        bundle.build(
+        summary = bundle.build(
             entry_ids=entry_ids,
             target=folder / "audit-bundle.zip",
             extra=_extra(use_ids),
-            may_see=_may_see(export),
+            may_see=_may_see(export, is_auditor=is_auditor),
         )
         _show(export, "storing", 0.9)
-        stored = _store(export, folder)
+        stored, digests = _store(export, folder)
+    except log_queries.NotYetPublished as exc:
+        raise Later(SEQUENCING_WAIT_S) from exc
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    _finish(report_id=report_id, folder=stored, at=at)
+    _finish(report_id=report_id, folder=stored, digests=digests, summary=summary, at=at)
+
+
+def _demand_standing(export: Export) -> standing.Standing:
+    """Return the standing of whoever asked, as it is now, unless it became less."""
+    try:
+        now = standing.of(export.requested_by, kind=export.kind, about_id=export.about_id)
+    except ReportNotFound as exc:
+        raise StandingLost(report_id=export.id) from exc
+    if not export.requested_by.is_active or (now.is_redacted and not export.is_redacted):
+        raise StandingLost(report_id=export.id)
+    return now
 
 
 @use_case
@@ -133,36 +158,40 @@ def fail(*, report_id: UUID, code: str, at: datetime) -> None:
 
 
 @use_case
-def _finish(*, report_id: UUID, folder: str, at: datetime) -> None:
+def _finish(
+    *,
+    report_id: UUID,
+    folder: str,
+    digests: dict[str, str],
+    summary: bundle.BundleSummary,
+    at: datetime,
+) -> None:
     export = Export.objects.select_for_update().get(id=report_id)
-    if export.state == Export.State.DONE:
+    if export.state in (Export.State.DONE, Export.State.FAILED):
         return
     export.state, export.state_at, export.folder = Export.State.DONE, at, folder
     export.progress, export.stage = 1.0, ""
     export.save(update_fields=["state", "state_at", "folder", "progress", "stage"])
-    log.stage(type="report.exported", at=at, subject_id=export.requested_by_id, rows=[export])
+    log.stage(
+        type="report.exported",
+        at=at,
+        subject_id=export.requested_by_id,
+        rows=[export],
+        details={
+            "files": digests,
+            "bundle_manifest_sha256": summary.manifest_sha256.hex(),
+            "tree_size": summary.tree_size,
+            "entries": summary.entries,
+            "records": summary.records,
+            "withheld": summary.withheld,
+        },
+    )
 
 
 def _show(export: Export, stage: str, progress: float) -> None:
     Export.objects.filter(id=export.id, state__in=("queued", "building")).update(
         state=Export.State.BUILDING, stage=stage, progress=progress
     )
-
-
-def _is_own(kind: str, about_id: UUID | None, by: Account) -> bool:
-    if kind == Export.Kind.PERSON:
-        return about_id == by.id
-    if kind == Export.Kind.RENDER and about_id is not None:
-        return uses.is_co_owner(use_id=about_id, account_id=by.id)
-    return False
-
-
-def _is_there(kind: str, about_id: UUID | None) -> bool:
-    if about_id is None:
-        return True  # A period.
-    if kind == Export.Kind.RENDER:
-        return Render.objects.filter(use_id=about_id).exists()
-    return Account.objects.filter(id=about_id).exists()
 
 
 def _write_tables(report: content.Report, folder: Path) -> None:
@@ -176,40 +205,56 @@ def _write_tables(report: content.Report, folder: Path) -> None:
             writer.writerow([_inert(each) for each in row] + [event["log_index"]])
 
 
+FORMULA_STARTS = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")  # ASCII, and their full-width forms.
+
+
 def _inert(cell: str) -> str:
-    """Keep a spreadsheet from running a cell as a formula."""
-    return f"'{cell}" if cell[:1] in ("=", "+", "-", "@", "\t", "\r") else cell
+    """Keep a spreadsheet from running a cell as a formula, also after blanks that it ignores."""
+    return f"'{cell}" if cell.lstrip(" \xa0\ufeff").startswith(FORMULA_STARTS) else cell
 
 
-def _extra(use_ids: list[UUID]) -> dict[str, bytes]:
-    """Return the certificates and the C2PA manifests of the sealed files, by their place in the bundle."""
+def _extra(use_ids: Sequence[UUID]) -> dict[str, bytes]:
+    """Return the certificates and C2PA manifests of the sealed files, by their place in the bundle."""
     extra = {
         f"certificates/{row.serial}.pem": row.chain_pem.encode()
-        for row in seals.certificates_of(use_ids)
+        for start in range(0, len(use_ids), seals.SEALS_MAX)
+        for row in seals.certificates_of(list(use_ids[start : start + seals.SEALS_MAX]))
     }
+    size_bytes = 0
     for render in Render.objects.filter(use__in=use_ids).exclude(sealed_path=""):
         path = files.path_of(render.sealed_path)
         if path.exists():
-            extra[f"manifests/{render.pk}.c2pa"] = verification.manifest_store(path)
+            manifest = verification.manifest_store(path)
+            size_bytes += len(manifest)
+            if size_bytes > bundle.EXTRA_SIZE_BYTES_MAX:
+                raise bundle.BundleTooLarge(limit=bundle.EXTRA_SIZE_BYTES_MAX)
+            extra[f"manifests/{render.pk}.c2pa"] = manifest
     return extra
 
 
-def _may_see(export: Export) -> bundle.MaySee:
-    """Whose records the recipient gets: who may read records all of them, a person their own."""
-    if export.requested_by.has_perm("ledger.view_record"):
+def _may_see(export: Export, *, is_auditor: bool) -> bundle.MaySee:
+    """Whose records the recipient gets: an auditor with cause all of them, a person their own.
+
+    None where people are pseudonyms: a record holds rows as they were written, with who is in them.
+    """
+    if export.is_redacted:
+        return lambda entry_id, subject_id: False
+    if is_auditor:
         return lambda entry_id, subject_id: True
     own = export.requested_by_id
     return lambda entry_id, subject_id: subject_id == own
 
 
-def _store(export: Export, folder: Path) -> str:
-    storage = storages["default"]
-    place = f"reports/{export.id}"
+def _store(export: Export, folder: Path) -> tuple[str, dict[str, str]]:
+    """Put the files where the API finds them. Returns the place, and the SHA-256 of each file."""
+    storage, place, digests = storages["default"], f"reports/{export.id}", {}
     for name in FILES:
         path = f"{place}/{name}"
         if storage.exists(path):
             storage.delete(path)
         with (folder / name).open("rb") as file:
             storage.save(path, file)
-    logger.info("report.stored", report_id=str(export.id), origin=settings.LOG_ORIGIN)
-    return place
+            file.seek(0)
+            digests[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    logger.info("report.stored", report_id=str(export.id))
+    return place, digests

@@ -25,7 +25,7 @@ from rights.takedowns.models import StatementOfReasons, StayDown, TakedownCase
 STAFF = "rights.change_takedowncase"
 PAGES = ("notice", "uphold", "reject")
 OPEN_NOTICE = "rights.open_notice"
-SEES_ALL = (STAFF, "ledger.view_record")  # Whoever decides, and auditors.
+SEES_ALL = (STAFF, "ledger.view_decision")  # Whoever decides, and auditors.
 
 
 class DecisionForm(forms.Form):
