@@ -61,6 +61,7 @@ class ReportListView(IdempotentView, APIView):
             202: ReportOutput,
             404: OpenApiResponse(description="`report-not-found`: not yours, or not there"),
             422: OpenApiResponse(description="`report-unusable`"),
+            429: OpenApiResponse(description="`report-too-many`: some are not built yet"),
         },
     )
     def post(self, request: Request) -> Response:
@@ -109,4 +110,5 @@ class ReportFileView(APIView):
             as_attachment=True,
             filename=name,
             content_type=reports.FILES[name],
+            headers={"Cache-Control": "private, no-store"},
         )

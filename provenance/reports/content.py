@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -45,6 +47,34 @@ class RenderLine:
     created_at: datetime
     sha256: str | None
     verified: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Branch:
+    """One line of the lineage picture: a render, and the rails that pass it on their way down.
+
+    `rails` has one for each generation above: whether that ancestor has further remixes below.
+    The last says so of the render itself.
+    """
+
+    id: str
+    rails: tuple[bool, ...]
+
+
+def lineage(renders: Sequence[RenderLine]) -> tuple[Branch, ...]:
+    """Return the picture's lines: each parent above its remixes, in the order given."""
+    known = {render.id for render in renders}
+    remixes: dict[str | None, list[str]] = defaultdict(list)
+    for render in renders:
+        remixes[render.parent if render.parent in known else None].append(render.id)
+    lines: list[Branch] = []
+    pending: list[tuple[str, tuple[bool, ...]]] = [(root, ()) for root in reversed(remixes[None])]
+    while pending:  # Ends: a parent is older than its remixes, so each is reached once.
+        identity, rails = pending.pop()
+        lines.append(Branch(identity, rails))
+        below = remixes[identity]
+        pending += [(each, (*rails, each != below[-1])) for each in reversed(below)]
+    return tuple(lines)
 
 
 @dataclass(frozen=True)
@@ -102,6 +132,8 @@ def to_plain(value: Any) -> Any:
         plain = {f.name: to_plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
         if isinstance(value, TakedownLine):
             plain["is_late"] = value.is_late
+        if isinstance(value, Report):
+            plain["lineage"] = to_plain(lineage(value.renders))
         return plain
     if isinstance(value, datetime):
         return value.isoformat(timespec="seconds").replace("+00:00", "Z")
