@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from django.contrib import admin
+from django.contrib.auth.models import Group
+from knox.models import AuthToken
 
 from ledger.accounts.models import Guardianship
 from ledger.http.admin import ReadOnlyAdmin
+
+# Roles come from `roles.py` with each release, and tokens from signing in: neither is edited by hand.
+admin.site.unregister(Group)
+admin.site.unregister(AuthToken)
 
 
 class AccountAdmin(ReadOnlyAdmin):

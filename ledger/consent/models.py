@@ -120,6 +120,8 @@ class Use(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "use"
+        verbose_name_plural = "uses"
         constraints = (
             models.CheckConstraint(name="use_is_not_its_own_parent", condition=~Q(parent=F("id"))),
         )
@@ -144,6 +146,8 @@ class UseCast(models.Model):
     is_inherited = models.BooleanField(default=False)  # Kept from the parent.
 
     class Meta:
+        verbose_name = "cast member"
+        verbose_name_plural = "cast members"
         constraints = (
             models.UniqueConstraint(name="use_casts_a_cameo_once", fields=("use", "cameo")),
         )

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from django.contrib import admin, messages
-from django.db.models import Model, QuerySet
+from django.db.models import Field, Model, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from unfold.admin import ModelAdmin
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from ledger.errors import CountersignError, Malformed
 
@@ -63,7 +64,21 @@ class _OwnTransactions(_DjangoAdmin):
 
 
 class UseCaseAdmin(ModelAdmin, _OwnTransactions):
-    """An admin page whose `save_model` calls a use case: that is the transaction, and locks first."""
+    """An admin page whose `save_model` calls a use case: that is the transaction, and locks first.
+
+    Texts are one line but for those that `long_texts` names.
+    """
+
+    long_texts: ClassVar[tuple[str, ...]] = ()
+
+    def formfield_for_dbfield(
+        self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any
+    ) -> Any:
+        """Give a one-line text an input instead of a text area."""
+        is_one_line = isinstance(db_field, TextField) and not db_field.choices
+        if is_one_line and db_field.name not in self.long_texts:
+            kwargs.setdefault("widget", UnfoldAdminTextInputWidget)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def carry_out(self, request: HttpRequest, rows: QuerySet[M], act: Callable[[M], str]) -> None:
         """Do `act` to each chosen row, and show what it returns, or why it was refused."""

@@ -28,6 +28,8 @@ class StagedEntry(models.Model):
     staged_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "staged entry"
+        verbose_name_plural = "staged entries"
         constraints = (
             models.UniqueConstraint(name="staged_entry_is_once", fields=("entry_id",)),
             models.CheckConstraint(
@@ -59,6 +61,8 @@ class Entry(models.Model):
     leaf_hash = models.BinaryField()
 
     class Meta:
+        verbose_name = "log entry"
+        verbose_name_plural = "log entries"
         constraints = (
             models.UniqueConstraint(name="entry_has_its_own_place", fields=("leaf_index",)),
             models.CheckConstraint(

@@ -11,7 +11,11 @@ from django.http import HttpRequest
 from django.utils import timezone
 from unfold.admin import TabularInline
 from unfold.forms import ActionForm
-from unfold.widgets import UnfoldAdminTextareaWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+)
 
 from ledger.errors import CountersignError
 from ledger.http.admin import UseCaseAdmin, caller
@@ -29,6 +33,7 @@ AUTHORITY = (
 class RightsHolderAdmin(UseCaseAdmin):
     """Staff register and verify; a rights holder sees only itself."""
 
+    long_texts = ("authority_text",)
     list_display = ("name", "agent_name", "state", "verified_at", "created_at")
     list_filter = ("state",)
     search_fields = ("name",)
@@ -94,13 +99,14 @@ class OptOutForm(_OptOutModelForm):
     )
     scopes = forms.MultipleChoiceField(
         choices=OptOut.Scope.choices,
-        widget=forms.CheckboxSelectMultiple,
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
         initial=["generation", "cameo"],
         help_text="For what it must not be used.",
     )
     territories_text = forms.CharField(
         label="Where",
         required=False,
+        widget=UnfoldAdminTextInputWidget,
         help_text="Country codes with spaces between (US CA); empty means everywhere.",
     )
 

@@ -33,6 +33,8 @@ class RightsHolder(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "rights holder"
+        verbose_name_plural = "rights holders"
         constraints = (
             models.CheckConstraint(
                 name="verified_holder_names_who_verified",
@@ -91,6 +93,8 @@ class OptOut(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "opt-out"
+        verbose_name_plural = "opt-outs"
         constraints = (
             models.CheckConstraint(
                 name="opt_out_ends_after_it_starts",
@@ -115,6 +119,8 @@ class OptOutAlias(models.Model):
     skeleton = models.TextField()
 
     class Meta:
+        verbose_name = "name"
+        verbose_name_plural = "names"
         constraints = (
             models.UniqueConstraint(
                 name="alias_skeleton_once_per_opt_out", fields=("opt_out", "skeleton")

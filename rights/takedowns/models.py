@@ -48,6 +48,8 @@ class TakedownCase(models.Model):
     LOG_EXCLUDED = ("secret_sha256", "confirmation_sha256", "notice")
 
     class Meta:
+        verbose_name = "takedown case"
+        verbose_name_plural = "takedown cases"
         constraints = (
             models.UniqueConstraint(name="case_reference_is_unique", fields=("reference",)),
             models.CheckConstraint(
@@ -91,6 +93,8 @@ class StatementOfReasons(models.Model):
     created_at = models.DateTimeField()
 
     class Meta:
+        verbose_name = "statement of reasons"
+        verbose_name_plural = "statements of reasons"
         constraints = (models.UniqueConstraint(name="puid_is_never_reused", fields=("puid",)),)
         triggers = (
             pgtrigger.Protect(
@@ -107,3 +111,7 @@ class StayDown(models.Model):
     use = models.OneToOneField("ledger.Use", models.PROTECT, related_name="stay_down")
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = "stay-down"
+        verbose_name_plural = "stay-downs"
