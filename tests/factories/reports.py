@@ -89,7 +89,7 @@ def auditor(*, has_cause: bool = False) -> Account:
     return Account.objects.get(id=account.id)
 
 
-def asked(by: Account, *, kind: str = "render", about: object = None, **period: Any) -> Export:
+def asked(by: Account, *, kind: str = "render", about: Any = None, **period: Any) -> Export:
     """Return a report that was just asked for."""
     fields: dict[str, Any] = {"starts_at": None, "ends_at": None, "at": timezone.now()}
     return reports.ask(kind=kind, about_id=getattr(about, "pk", about), by=by, **(fields | period))

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.utils import timezone
+from rest_framework.permissions import AllowAny
 from rest_framework.response import Response
 from rest_framework.test import APIClient
 
@@ -60,7 +61,7 @@ class TestKey:
         try:
             answer = post(key=None)
         finally:
-            work.permission_classes = (addresses.AllowAny,)
+            work.permission_classes = (AllowAny,)
 
         assert answer.status_code == 401
         assert not IdempotencyRecord.objects.exists()

@@ -45,7 +45,7 @@ class TestExportAdmin:
         file = desk.get(f"{PAGE}{export.id}/files/report.pdf")
         assert waiting.status_code == 404
         assert f"{PAGE}{export.id}/files/audit-bundle.zip" in page
-        assert b"".join(file.streaming_content).startswith(b"%PDF-")
+        assert file.getvalue().startswith(b"%PDF-")
         assert desk.get(f"{PAGE}{export.id}/files/secret").status_code == 404
 
     def test_shows_what_was_refused(self) -> None:

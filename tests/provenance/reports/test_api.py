@@ -86,7 +86,7 @@ class TestFiles:
 
         for name, content_type in reports.FILES.items():
             answer = client.get(f"{ADDRESS}/{export.id}/{name}")
-            body = b"".join(answer.streaming_content)
+            body = answer.getvalue()
             assert (answer.status_code, answer["Content-Type"]) == (200, content_type)
             assert answer["Cache-Control"] == "private, no-store"
             assert f'filename="{name}"' in answer["Content-Disposition"]
