@@ -51,6 +51,8 @@ class IdempotentView:
     """Mixin before `APIView`: makes `post` idempotent by the caller's key."""
 
     idempotency_optional: ClassVar[bool] = False
+    # Members of the answer that are shown once: kept as null, so that no secret lies here in clear.
+    idempotency_secrets: ClassVar[tuple[str, ...]] = ()
     _claimed: IdempotencyRecord | None = None
 
     def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
@@ -66,7 +68,7 @@ class IdempotentView:
 
     def _settle(self, response: Response | None) -> None:
         if self._claimed is not None:
-            _keep(self._claimed, response)
+            _keep(self._claimed, response, secrets=self.idempotency_secrets)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)  # type: ignore[misc]  # A mixin.
@@ -144,7 +146,9 @@ def forget(*, before: datetime) -> int:
     return count
 
 
-def _keep(record: IdempotencyRecord, response: Response | None) -> None:
+def _keep(
+    record: IdempotencyRecord, response: Response | None, *, secrets: tuple[str, ...]
+) -> None:
     """Keep what was answered; a failure of ours (5xx) is not kept, so that it can be tried again.
 
     Only while the claim is ours: whoever took it over answers for it.
@@ -153,7 +157,10 @@ def _keep(record: IdempotencyRecord, response: Response | None) -> None:
     if response is None or response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
         ours.delete()
     else:
-        ours.update(status=response.status_code, body=_json(response))
+        body = _json(response)
+        if isinstance(body, dict):
+            body |= {name: None for name in secrets if name in body}
+        ours.update(status=response.status_code, body=body)
 
 
 def _json(response: Response) -> Any:

@@ -31,6 +31,8 @@ class MayReadBooks(BasePermission):
 class OwnPayeeView(IdempotentView, APIView):
     """`POST /v1/payees/me`: open the caller's account for being paid, or look how it stands."""
 
+    idempotency_secrets = ("onboarding_url",)  # It works once.
+
     class Input(serializers.Serializer[None]):
         country = serializers.RegexField(
             r"^[A-Z]{2}$", default="US", help_text="ISO 3166-1 alpha-2; the first one stands"

@@ -52,6 +52,7 @@ class TakedownView(IdempotentView, APIView):
     """`POST /v1/takedowns`: give a notice."""
 
     permission_classes = (AllowAny,)
+    idempotency_secrets = ("secret",)
 
     class Input(NoticeInput):
         regime = serializers.ChoiceField(choices=REGIMES)
