@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger.stack import broker, postgres
-from ledger.stack.environment import state_folder
+from ledger.stack.environment import is_production, state_folder
 
 
 @contextlib.contextmanager
@@ -17,7 +17,8 @@ def available() -> Iterator[None]:
     """Make sure that the environment names the database, the broker, and the running stack's addresses.
 
     What the environment already says is left alone. The embedded cluster is used for the rest, and
-    kept running for the length of the block.
+    kept running for the length of the block. With a `DATABASE_URL` and no broker, development keeps
+    its queues in that same database, as its owner.
     """
     with contextlib.ExitStack() as stack:
         if "DATABASE_URL" not in os.environ:
@@ -29,6 +30,9 @@ def available() -> Iterator[None]:
                 cluster.url(postgres.QUEUE, database="countersign_queue", scheme="pgmq"),
             )
         os.environ.setdefault("MIGRATION_DATABASE_URL", os.environ["DATABASE_URL"])
+        if not is_production():  # There a broker of its own is asked for.
+            rest = os.environ["MIGRATION_DATABASE_URL"].partition("://")[2]
+            os.environ.setdefault("CELERY_BROKER_URL", f"pgmq://{rest}")
         if url := os.environ.get("CELERY_BROKER_URL"):
             os.environ.setdefault("CELERY_BROKER_TRANSPORT_OPTIONS", broker.transport_options(url))
         for name, value in _addresses_of_the_running_stack().items():

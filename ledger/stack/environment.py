@@ -17,12 +17,17 @@ def state_folder() -> Path:
     return Path(os.environ.get("COUNTERSIGN_VAR") or PROJECT_DIR / "var").resolve()
 
 
+def is_production() -> bool:
+    """Return whether `COUNTERSIGN_ENV` says production: then nothing is made up."""
+    return os.environ.get("COUNTERSIGN_ENV", "development") == "production"
+
+
 def development_secret(name: str) -> str:
     """Return this machine's own random secret of that name, made on first use, file mode 0600.
 
     Empty in production, so that a missing secret is seen by the start-up checks.
     """
-    if os.environ.get("COUNTERSIGN_ENV", "development") == "production":
+    if is_production():
         return ""
     path = state_folder() / "keys" / f"{name}.secret"
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
