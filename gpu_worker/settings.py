@@ -1,4 +1,4 @@
-"""The worker's settings, from the environment. It needs no file and no database."""
+"""The worker's settings, from the environment. It needs no settings file and no database."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """Settings, from the environment, safe by default.
 
 Development needs no variable: `COUNTERSIGN_ENV` defaults to `development` and everything lives under
-`var/`. With `COUNTERSIGN_ENV=production` every secret must be given, and `manage.py check --deploy`
-(run at start by every process) refuses development stand-ins. See docs/configuration.md.
+`var/`. With `COUNTERSIGN_ENV=production` every secret must be given, and the checks that the web server,
+the tasks' worker and `manage.py` run at start refuse development stand-ins. See docs/configuration.md.
 """
 
 from __future__ import annotations

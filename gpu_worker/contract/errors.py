@@ -26,7 +26,7 @@ class ContractError(Exception):
 
 
 class PermitError(ContractError):
-    """The worker does not start: nothing was fetched, and nothing was redeemed."""
+    """The worker does not start: nothing was fetched, and this permit gave it no secret."""
 
 
 class PermitMalformed(PermitError):

@@ -132,7 +132,7 @@ def release(*, use_id: UUID, at: datetime) -> Decided:
 
 
 def show(*, use_id: UUID) -> None:
-    """Answer whether the use's file may be delivered now. One query; nothing is cached.
+    """Answer whether the use's file may be delivered now. Two queries; nothing is cached.
 
     Raises:
         UseNotFound: there is no such use.

@@ -91,7 +91,7 @@ def witness_vkey(at: Mapping[str, str]) -> str:
 
 
 def web(at: Mapping[str, str], environment: Mapping[str, str]) -> Program:
-    """The web server: gunicorn, 2 processes of 4 threads."""
+    """The web server: gunicorn, 2 processes of 8 threads."""
     command = [
         sys.executable, "-m", "gunicorn", "ledger.wsgi", "--bind", at["web"], "--workers", "2",
         "--threads", "8", "--worker-class", "gthread", "--timeout", "120", "--graceful-timeout",
