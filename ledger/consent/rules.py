@@ -107,12 +107,14 @@ class GrantFacts:
     used_today: int
 
     def is_in_force(self, *, at: datetime) -> bool:
-        """A period includes its start and excludes its end; so does a revocation."""
-        ended = (self.ends_at, self.revoked_at)
+        """A period includes its start and excludes its end.
+
+        A revocation that is known counts, whatever its time: who asks may have read the clock first
+        and then waited for the lock that the revocation held.
+        """
+        is_over = self.ends_at is not None and self.ends_at <= at
         return (
-            self.starts_at <= at
-            and self.is_confirmed
-            and all(moment is None or at < moment for moment in ended)
+            self.starts_at <= at and self.is_confirmed and not is_over and self.revoked_at is None
         )
 
 
