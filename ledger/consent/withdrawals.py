@@ -6,10 +6,12 @@ without it stays, and keeps a tombstone in its lineage). Remixes in flight of wh
 are cancelled.
 
 Up to `AT_ONCE_MAX` uses end in the transaction that decided it; beyond that the outbox carries the act in
-chunks of `CHUNK`, and RELEASE and SHOW of each use decide as ever meanwhile. No remix of a removed or
-frozen use is permitted any more, so the set of what is left only shrinks.
+chunks of `CHUNK`. What is named, and up to `AT_ONCE_MAX` roots that are still in flight, end at once even
+then, and the other roots are locked against remix, so no RELEASE behind the act's commit passes it by.
+No remix of a removed or frozen use is permitted any more, so the set of what is left only shrinks.
 
-Locks: every use that may end, exclusive, in one statement with the caller's others.
+Locks: every use that may end, exclusive, in one statement with the caller's others; for a large act
+instead the prohibitions, which every gate holds shared.
 """
 
 from __future__ import annotations
@@ -61,10 +63,11 @@ class Done:
 
 @dataclass(frozen=True)
 class Roots:
-    """The uses that an act starts from. `is_locked`: with all that descends from them."""
+    """The uses that an act starts from, and those locked. `is_locked`: all, with what descends."""
 
     ids: tuple[UUID, ...]
     is_locked: bool
+    locked: frozenset[UUID]
 
 
 @step
@@ -77,8 +80,8 @@ def lock(
 ) -> Roots:
     """Lock what an act touches, exclusive, in one statement. Returns the roots as they stand locked.
 
-    Above `AT_ONCE_MAX` uses only `also` and `always` are locked, and `carry` leaves the act to the
-    outbox.
+    Above `AT_ONCE_MAX` uses only `also`, `always`, roots in flight and the prohibitions are locked, and
+    `carry` leaves the rest of the act to the outbox.
 
     Args:
         roots: reads the ids of the uses that the act starts from; asked before and after locking.
@@ -87,28 +90,37 @@ def lock(
     Raises:
         LineageMoved: there was something new between reading and locking; nothing is done yet.
     """
-    before = _touched(roots(), kind)
+    named = tuple(roots())
+    before = _touched(named, kind)
     is_small = len(before) <= AT_ONCE_MAX
-    db.lock(exclusive=[*also, *map(db.use, {*always, *(before if is_small else ())})])
+    locked = frozenset({*always, *(before if is_small else _in_flight(named))})
+    everything = () if is_small else (db.PROHIBITIONS,)
+    db.lock(exclusive=[*everything, *also, *map(db.use, locked)])
     after = tuple(roots())
-    if is_small and not _touched(after, kind) <= before:
+    if not (_touched(after, kind) <= before if is_small else _in_flight(after) <= locked):
         raise LineageMoved
-    return Roots(after, is_locked=is_small)
+    return Roots(after, is_locked=is_small, locked=locked)
 
 
 @step
 def carry(roots: Roots, act: Act, *, at: datetime) -> Done:
     """Do an act to what `lock` locked, descendants included; owe it where it was too much to lock."""
-    if not roots.is_locked:
-        return _owe(roots.ids, act, at)
-    return _do([*_left_of(roots.ids, act), *_left_below(roots.ids, act)], act, at=at)
+    left = _left_of(roots.ids, act)
+    if roots.is_locked:
+        return _do([*left, *_left_below(roots.ids, act)], act, at=at)
+    done = _do([use_id for use_id in left if use_id in roots.locked], act, at=at)
+    if act.kind != STOP:
+        done = replace(done, frozen=done.frozen + _freeze(_unfrozen(roots.ids, act), act, at))
+    _owe(roots.ids, act, at)
+    return replace(done, is_complete=False)
 
 
 @step
 def carry_below(roots: Roots, act: Act, *, at: datetime) -> Done:
     """Do an act to what is made from the roots, and not to themselves; as `carry`."""
     if not roots.is_locked:
-        return _owe(roots.ids, act, at)
+        _owe(roots.ids, act, at)
+        return Done(is_complete=False)
     return _do(_left_below(roots.ids, act), act, at=at)
 
 
@@ -122,7 +134,7 @@ def carry_some(root_ids: Sequence[UUID], act: Act, *, at: datetime) -> int:
     return len(chunk)
 
 
-def _owe(root_ids: Sequence[UUID], act: Act, at: datetime) -> Done:
+def _owe(root_ids: Sequence[UUID], act: Act, at: datetime) -> None:
     for start in range(0, len(root_ids), ROOTS_A_MESSAGE):
         outbox.enqueue(
             topic=TOPIC,
@@ -135,7 +147,6 @@ def _owe(root_ids: Sequence[UUID], act: Act, at: datetime) -> Done:
             },
             at=at,
         )
-    return Done(is_complete=False)
 
 
 def _do(use_ids: Sequence[UUID], act: Act, *, at: datetime) -> Done:
@@ -179,6 +190,19 @@ def _touched(root_ids: Sequence[UUID], kind: str) -> set[UUID]:
     if kind == STOP:
         return set(root_ids)
     return {*root_ids, *queries.descendant_ids(use_ids=root_ids)}
+
+
+def _in_flight(root_ids: Sequence[UUID]) -> set[UUID]:
+    """Return at most `AT_ONCE_MAX` of the roots that are not released yet, by id."""
+    rows = Use.objects.filter(id__in=root_ids, state__in=Use.OPEN).order_by("id")
+    return set(rows.values_list("id", flat=True)[:AT_ONCE_MAX])
+
+
+def _unfrozen(root_ids: Sequence[UUID], act: Act) -> list[UUID]:
+    """Return the released roots that may still be remixed, as far as this act's person is concerned."""
+    left = _left_of(root_ids, replace(act, kind=FREEZE))
+    released = Use.objects.filter(id__in=left, state=Use.State.RELEASED)
+    return list(released.order_by("id").values_list("id", flat=True))
 
 
 def _left_of(root_ids: Sequence[UUID], act: Act) -> list[UUID]:

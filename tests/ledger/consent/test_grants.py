@@ -340,6 +340,29 @@ class TestRevoke:
         assert rest == [1, 1, 0]
         assert {consent.state_of(use) for use in (made, remix)} == {"withdrawn"}
 
+    @pytest.mark.parametrize("act", ["stop", "freeze", "remove"])
+    def test_too_large_for_one_transaction_is_seen_by_a_release_that_read_the_clock_before(
+        self, cameo: Cameo, grant: Grant, act: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(withdrawals, "AT_ONCE_MAX", 0)
+        use = consent.dispatched(grant.grantee, cameo)
+
+        grants.revoke(grant_id=grant.id, act=act, reason="", by=cameo.owner, at=NOON + MINUTE)
+
+        assert codes(consent.release(use.id, at=NOON)) == ["no-grant-in-force"]
+
+    @pytest.mark.parametrize("act", ["freeze", "remove"])
+    def test_too_large_for_one_transaction_stops_remixes_without_the_likeness_at_once(
+        self, cameo: Cameo, grant: Grant, act: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(withdrawals, "AT_ONCE_MAX", 0)
+        made = consent.released(grant.grantee, cameo)
+        remix = consent.dispatched(grant.grantee, consent.open_cameo(), parent_id=made.id)
+
+        _revoke(grant, act)
+
+        assert codes(consent.release(remix.id)) == ["remix-locked"]
+
 
 def _carry(payload: dict[str, Any]) -> int:
     act = withdrawals.Act(

@@ -8,7 +8,7 @@ import pytest
 
 from ledger.accounts.models import Account
 from ledger.cameos.models import Cameo
-from ledger.consent import listings, rechecks, uses
+from ledger.consent import listings, rechecks, uses, withdrawals
 from ledger.consent.errors import AlreadyLocked, NothingToApprove, UseNotFound
 from ledger.consent.models import Use
 from ledger.consent.withdrawals import Done
@@ -37,6 +37,19 @@ class TestWithdraw:
 
         assert {*done.withdrawn} == {parent.id, with_her.id, below_him.id}
         assert consent.state_of(with_him) == "released"
+
+    def test_of_what_was_remixed_very_often_takes_the_use_itself_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(withdrawals, "AT_ONCE_MAX", 1)
+        cameo, requester = consent.open_cameo(), accounts.account()
+        parent = consent.released(requester, cameo)
+        remix = consent.dispatched(requester, cameo, parent_id=parent.id)
+
+        done = _withdraw(parent, cameo.owner)
+
+        assert (done.withdrawn, done.is_complete) == ((parent.id,), False)
+        assert codes(consent.release(remix.id)) == ["ancestor-withdrawn"]
 
     def test_by_a_requester_who_is_not_in_it_takes_that_use_alone(self) -> None:
         cameo, requester = consent.open_cameo(), accounts.account()
