@@ -35,8 +35,10 @@ SELECT cameo.id FROM ledger_cameo AS cameo
 LEFT JOIN ledger_terms AS terms ON terms.id = cameo.terms_id
 WHERE cameo.id = ANY(%s) AND cameo.owner_id <> %s AND (
     terms.renders_max IS NOT NULL OR terms.renders_per_day_max IS NOT NULL OR EXISTS (
-        SELECT FROM ledger_grant WHERE cameo_id = cameo.id AND grantee_id = %s
-        AND (renders_max IS NOT NULL OR renders_per_day_max IS NOT NULL)))
+        SELECT FROM ledger_grant AS given JOIN ledger_terms AS pinned ON pinned.id = given.terms_id
+        WHERE given.cameo_id = cameo.id AND given.grantee_id = %s
+        AND (given.renders_max IS NOT NULL OR given.renders_per_day_max IS NOT NULL
+             OR pinned.renders_max IS NOT NULL OR pinned.renders_per_day_max IS NOT NULL)))
 ORDER BY cameo.id FOR NO KEY UPDATE OF cameo
 """
 

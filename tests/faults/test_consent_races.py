@@ -25,6 +25,7 @@ from pytest_django import Settings
 from ledger.accounts.models import Account
 from ledger.cameos import actions as cameo_actions
 from ledger.cameos.models import Cameo
+from ledger.cameos.rules import TermsValue
 from ledger.consent import gates, grants, holds, relations, uses
 from ledger.consent.models import Grant, Reservation, Use
 from ledger.db import use_case
@@ -157,12 +158,18 @@ class TestReleaseUnderLoad:
 
 
 class TestTheLastUse:
-    @pytest.mark.parametrize("counted", ["grant", "terms"])
+    @pytest.mark.parametrize("counted", ["grant", "terms", "terms of the grant"])
     def test_is_won_by_one_of_many_requests(self, counted: str) -> None:
         requester = accounts.account()
         if counted == "grant":
             cameo = cameos.cameo(audience="approved")
             consent.grant(cameo, requester, renders_max=1)
+        elif counted == "terms of the grant":
+            cameo = cameos.cameo(audience="approved", terms={"renders_max": 1})
+            consent.grant(cameo, requester)
+            cameo_actions.publish_terms(
+                cameo_id=cameo.id, terms=TermsValue(), by=cameo.owner_id, at=NOON
+            )
         else:
             cameo = consent.open_cameo(terms={"renders_max": 1})
         started = threading.Barrier(6)
