@@ -23,7 +23,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     This hook, and not `pytest_load_initial_conftests`: pytest-django reads the settings in that one,
     and is called first.
     """
-    if os.environ.get("PYTEST_XDIST_WORKER") or os.environ.get("COUNTERSIGN_TEST_VAR"):
+    if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+        # The cluster is shared; files and keys are each process's own.
+        os.environ["COUNTERSIGN_VAR"] = str(Path(os.environ["COUNTERSIGN_TEST_VAR"]) / worker)
+        return
+    if os.environ.get("COUNTERSIGN_TEST_VAR"):
         return
     from ledger.stack import broker, postgres  # After the environment is decided.
 

@@ -13,6 +13,7 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 logger = structlog.get_logger("countersign.request")
+_PROCESSORS: list[Any] = []
 
 
 def configure(config: dict[str, Any]) -> None:
@@ -49,12 +50,14 @@ def configure(config: dict[str, Any]) -> None:
             },
         }
     )
+    # The same list at each call: loggers keep the one that they first used.
+    _PROCESSORS[:] = [
+        structlog.stdlib.filter_by_level,
+        *shared,
+        structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+    ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
+        processors=_PROCESSORS,
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,

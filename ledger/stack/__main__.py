@@ -22,7 +22,7 @@ from ledger.stack import database, programs
 from ledger.stack.display import Display
 from ledger.stack.environment import PROJECT_DIR, state_folder
 from ledger.stack.postgres import PostgresFailed
-from ledger.stack.supervisor import ProgramFailed, Supervisor
+from ledger.stack.supervisor import ProgramFailed, Supervisor, tethered
 
 WATCH_S = 0.5
 
@@ -92,7 +92,7 @@ def _tell_the_story(arguments: argparse.Namespace, web: str) -> int:
     command += ["--out", str(state_folder() / "demo")]
     command += ["--capture", str(arguments.capture.resolve())] if arguments.capture else []
     command += ["--short"] if arguments.short else []
-    story = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "--", *command], cwd=PROJECT_DIR)
+    story = subprocess.Popen(tethered(command), cwd=PROJECT_DIR)
     try:
         return story.wait()
     finally:

@@ -13,7 +13,6 @@ random scram password in `credentials.json` (0600); whoever reads that file owns
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import fcntl
 import hashlib
 import importlib.util
@@ -37,7 +36,6 @@ from psycopg import sql
 START_TIMEOUT_S = 30.0
 POLL_S = 0.05
 RESTARTS_MAX = 20
-PR_SET_PDEATHSIG = 1
 
 OWNER = "countersign_owner"  # Owns the tables; runs migrations.
 APPLICATION = "countersign"  # What the service runs as: cannot change log rows.
@@ -307,11 +305,6 @@ def _lock(path: Path, mode: int) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, mode)
         yield
-
-
-def die_with_parent(number: int = signal.SIGTERM) -> None:
-    """Ask the kernel to send this process `number` when its parent ends. Linux only."""
-    ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 if __name__ == "__main__":

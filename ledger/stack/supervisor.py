@@ -11,6 +11,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections import deque
@@ -23,6 +24,15 @@ READY_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 12.0
 RESTARTS_MAX = 8
 RESTARTS_WINDOW_S = 60.0
+
+
+TETHER = Path(__file__).with_name("tether.py")
+
+
+def tethered(command: Sequence[str], *, stop_signal: int = signal.SIGTERM) -> list[str]:
+    """Return the words that run a command as a child that ends with this process."""
+    words = [sys.executable, "-S", "-E", str(TETHER), str(os.getpid()), str(int(stop_signal))]
+    return [*words, *command]
 
 
 class ProgramFailed(RuntimeError):
@@ -119,7 +129,7 @@ class Supervisor:
     def _launch(self, program: Program) -> subprocess.Popen[bytes]:
         with (self._folder / f"{program.name}.log").open("ab") as log:
             return subprocess.Popen(
-                ["setpriv", "--pdeathsig", program.stop_signal.name[3:], "--", *program.command],
+                tethered(program.command, stop_signal=program.stop_signal),
                 cwd=self._working_folder,
                 env=dict(program.environment),
                 stdin=subprocess.DEVNULL,

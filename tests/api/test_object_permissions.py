@@ -9,7 +9,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from tests.api.addresses import BODIES, Operation, operations
-from tests.api.world import World
+from tests.api.world import World, let_go
 from tests.factories import accounts
 
 # Open to everybody who is signed in, with the reason.
@@ -48,13 +48,15 @@ def names(found: Operation) -> str:
 
 def ask(client: APIClient, operation: Operation, world: World) -> Any:
     client.raise_request_exception = False
-    return client.generic(
+    answer = client.generic(
         operation.method.upper(),
         operation.address(world.ids),
         json.dumps(BODIES.get(operation.name) or {}),
         content_type="application/json",
         headers={"Idempotency-Key": "k"},
     )
+    let_go(answer)
+    return answer
 
 
 class TestEveryAddressWithAnId:

@@ -76,7 +76,7 @@ class Stack:
             except OSError:
                 continue
             is_ours = str(self.var) in environment or str(self.var) in command
-            if words in command and "pdeathsig" not in command and is_ours:
+            if words in command and "tether.py" not in command and is_ours:
                 found.append(int(folder.name))
         assert found, f"no {victim} runs"
         return found

@@ -126,7 +126,7 @@ class TestPublishTerms:
 
     def test_tightens_nothing_when_it_is_wider(self) -> None:
         made = cameos.cameo()
-        before = queries.value_of(made.terms)  # type: ignore[arg-type]
+        before = queries.value_of(made.terms)  # type: ignore[arg-type]  # It has terms.
         wider = replace(before, purposes=frozenset({"personal", "advertising"}), seconds_max=90)
 
         actions.publish_terms(cameo_id=made.id, terms=wider, by=made.owner_id, at=NOON)

@@ -36,7 +36,7 @@ def measured(pose_at: Callable[[float], Pose | None] = asked_at, **fields: objec
         samples.append(Sample(at_s, *(SHOWN[pose] if pose else (0, 0, 0))))
     voiced = "0" * 200 + "1" * 133
     whole = Measured(10.2, 960, 720, 25.0, tuple(samples), voiced, bytes(768))
-    return replace(whole, **fields)  # type: ignore[arg-type]
+    return replace(whole, **fields)  # type: ignore[arg-type]  # By name.
 
 
 def verdict(name: str, of: Measured) -> Verdict:

@@ -118,7 +118,7 @@ class TestMeasure:
     def test_refuses_what_is_out_of_bounds(
         self, tmp_path: Path, fields: dict[str, int], expected: str
     ) -> None:
-        assert reason(recordings.video(tmp_path / "a", **fields)) == expected  # type: ignore[arg-type]
+        assert reason(recordings.video(tmp_path / "a", **fields)) == expected  # type: ignore[arg-type]  # By name.
 
     def test_refuses_a_kind_that_it_is_not(self, tmp_path: Path) -> None:
         assert reason(recordings.video(tmp_path / "a", seconds=1), "webm") == "undecodable"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import threading
 import uuid
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
@@ -75,12 +74,12 @@ def agreed(seed: int = 1, account: Account | None = None) -> Enrolment:
 
 def agree(row: Enrolment, **fields: object) -> ConsentStatement:
     given = {"agreed": True, "sha256": DIGEST, "at": NOON, "account_id": row.account_id} | fields
-    return enrolments.agree(enrolment_id=row.id, **given)  # type: ignore[arg-type]
+    return enrolments.agree(enrolment_id=row.id, **given)  # type: ignore[arg-type]  # By name.
 
 
 def submit(row: Enrolment, recording: Path, **fields: object) -> Outcome:
     given = {"account_id": row.account_id, "at": SOON} | fields
-    return enrolments.submit(enrolment_id=row.id, recording=recording, **given)  # type: ignore[arg-type]
+    return enrolments.submit(enrolment_id=row.id, recording=recording, **given)  # type: ignore[arg-type]  # By name.
 
 
 def vault_files() -> set[str]:
@@ -101,8 +100,8 @@ def stored_heads() -> list[bytes]:
 
 
 @pytest.fixture(autouse=True)
-def _empty_vault() -> Iterator[None]:
-    yield
+def _empty_vault() -> None:
+    """Begin with nothing of what other tests of this process left."""
     for name in vault_files():
         storages["vault"].delete(f"captures/{name}")
 
@@ -294,7 +293,7 @@ class TestSubmit:
         assert row.state == "agreed"
 
     def test_gives_the_attempt_back_when_a_verifier_is_away(self, settings: object) -> None:
-        settings.CAMEO_IDENTITY_VERIFIER = f"{__name__}.AbsentIdentity"  # type: ignore[attr-defined]
+        settings.CAMEO_IDENTITY_VERIFIER = f"{__name__}.AbsentIdentity"  # type: ignore[attr-defined]  # A fixture.
         row = agreed()
 
         with pytest.raises(CaptureCheckUnavailable):
@@ -330,7 +329,7 @@ class TestSubmit:
         assert made.terms.version == 1
 
     def test_asks_a_person_where_a_verifier_is_unsure(self, settings: object) -> None:
-        settings.CAMEO_IDENTITY_VERIFIER = f"{__name__}.UnsureIdentity"  # type: ignore[attr-defined]
+        settings.CAMEO_IDENTITY_VERIFIER = f"{__name__}.UnsureIdentity"  # type: ignore[attr-defined]  # A fixture.
         row = agreed()
 
         assert submit(row, cameos.recording()).state == "review"

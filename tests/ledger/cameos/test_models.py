@@ -19,7 +19,7 @@ def refused_by(name: str, change: Any) -> None:
     """Assert that the named constraint refuses what `change` does."""
     with pytest.raises(IntegrityError) as refused, transaction.atomic():
         change()
-    assert refused.value.__cause__.diag.constraint_name == name  # type: ignore[union-attr]
+    assert refused.value.__cause__.diag.constraint_name == name  # type: ignore[union-attr]  # psycopg's error.
 
 
 def stopped(change: Any) -> None:
