@@ -63,4 +63,4 @@ def _folder(value: str | None) -> Path | None:
 def _memory_folder() -> Path:
     """Return a folder in memory where the system has one, so that no output touches a disk."""
     memory = Path("/dev/shm")  # noqa: S108 -- private folders are made inside, mode 0700.
-    return memory if os.access(memory, os.W_OK) else Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108
+    return memory if os.access(memory, os.W_OK) else Path(os.environ.get("TMPDIR") or "/tmp")  # noqa: S108  # As above.

@@ -60,8 +60,8 @@ class _ContentQuery(_Limit):
 
 
 class ManifestMatchOutput(serializers.Serializer[Any]):
-    manifestId = serializers.CharField(source="manifest_label")  # noqa: N815
-    similarityScore = serializers.IntegerField(source="score")  # noqa: N815
+    manifestId = serializers.CharField(source="manifest_label")  # noqa: N815  # The document's own name.
+    similarityScore = serializers.IntegerField(source="score")  # noqa: N815  # As above.
 
 
 class MatchesOutput(serializers.Serializer[Any]):

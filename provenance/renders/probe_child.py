@@ -91,7 +91,7 @@ def main() -> int:
     """Read standard input, print JSON, return the exit code."""
     import av
     import PIL.Image  # Loaded before the limits are.
-    import PIL.JpegImagePlugin  # noqa: F401
+    import PIL.JpegImagePlugin  # noqa: F401  # Registers.
 
     av.logging.set_level(None)
     limit()

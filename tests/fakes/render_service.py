@@ -68,7 +68,7 @@ class RenderService:
         if self.broken_calls.get(call):
             status = self.broken_calls[call].pop(0)
             return status, _problem("unavailable" if status >= 500 else "refused")
-        return getattr(self, f"_{call}")(claims, what, body, receipt)  # type: ignore[no-any-return]
+        return getattr(self, f"_{call}")(claims, what, body, receipt)  # type: ignore[no-any-return]  # By name.
 
     def _redemption(self, claims: permit.PermitClaims, *_: Any) -> tuple[int, bytes]:
         with self.lock:

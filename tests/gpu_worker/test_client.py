@@ -25,7 +25,7 @@ from tests.fakes.render_service import RenderService
 def calling(service: RenderService, **options: object) -> Iterator[Service]:
     asked = worker.job()
     calls = Service(
-        service.url, render_id=asked.render_id, permit=service.permit_for(asked), **options  # type: ignore[arg-type]
+        service.url, render_id=asked.render_id, permit=service.permit_for(asked), **options  # type: ignore[arg-type]  # Of each its own.
     )  # fmt: skip
     try:
         yield calls

@@ -165,7 +165,7 @@ def _with(facts: Facts, added: Reason, where: int) -> Facts:
         return replace(facts, ancestors=tuple(above))
     name = "holds" if where == 2 else "blocks"
     cast = [
-        replace(cameo, **{name: (*getattr(cameo, name), added)})  # type: ignore[arg-type]
+        replace(cameo, **{name: (*getattr(cameo, name), added)})  # type: ignore[arg-type]  # By name.
         for cameo in facts.cameos
     ]
     return replace(facts, cameos=tuple(cast))

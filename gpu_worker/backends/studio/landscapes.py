@@ -42,7 +42,7 @@ def beach(size: Size, rng: Rng, setting: Setting) -> Scene:
     path = np.exp(-(((across - sun_x) / (0.05 + 0.2 * down)) ** 2))
     sun = np.asarray((0.12 + 0.88 * path) * (1 - 0.55 * down), np.float32)
     strength = {"day": 0.75, "sunset": 1.0, "dawn": 0.85, "night": 0.5}[setting.hour]
-    tone: Colour = tuple(strength * one for one in colour(skies.SUN[setting.hour]))  # type: ignore[assignment]
+    tone: Colour = tuple(strength * one for one in colour(skies.SUN[setting.hour]))  # type: ignore[assignment]  # Three stay three.
     scene = Scene([Layer(still, None, 4.0)], skies.LIGHTS[setting.hour], "sea")
     scene.animations.append(
         Water(size, rng, still=still[top:bottom].copy(), top=top, tint=tone, sun=sun)

@@ -123,7 +123,7 @@ class Matter:
         apart = np.stack([cv2.dilate(mask, wide) == 0 for mask in masks])
         stack = np.stack(small).astype(np.float32)
         seen = np.ma.array(stack, mask=~np.repeat(apart[..., None], 3, axis=3))
-        plate: Plane = np.ma.median(seen, axis=0).filled(0)  # type: ignore[no-untyped-call]
+        plate: Plane = np.ma.median(seen, axis=0).filled(0)  # type: ignore[no-untyped-call]  # NumPy's own gap.
         never = (~apart.any(axis=0)).astype(np.uint8)
         whole = cv2.inpaint(plate.astype(np.uint8), np.asarray(never), 5, cv2.INPAINT_TELEA)
         plate = np.asarray(whole, np.float32)

@@ -80,7 +80,7 @@ def space(size: Size, rng: Rng, setting: Setting) -> Scene:
     first, second = (_star_lights(size, rng) for _ in range(2))
     scene = Scene(
         [Layer(still.copy(), None, 6.0)],
-        Light((0.93, 0.95, 1.06), tuple(0.7 * one for one in warm), 0.7, 0.1),  # type: ignore[arg-type]
+        Light((0.93, 0.95, 1.06), tuple(0.7 * one for one in warm), 0.7, 0.1),  # type: ignore[arg-type]  # Three stay three.
         "space",
     )
     scene.animations.append(Twinkle(0, still, (first, second), 4.5))

@@ -30,7 +30,7 @@ pytestmark = pytest.mark.django_db
 
 @use_case
 def _hold(**on: object) -> None:
-    holds.place(ground="legal-hold", case_id=None, at=NOON, **on)  # type: ignore[arg-type]
+    holds.place(ground="legal-hold", case_id=None, at=NOON, **on)  # type: ignore[arg-type]  # By name.
 
 
 class TestRequest:

@@ -57,7 +57,7 @@ class TestKey:
         assert (answers, len(work.done)) == ([201, 201], 2)
 
     def test_is_not_asked_of_those_who_may_not_come_in(self, work: Work) -> None:
-        work.permission_classes = addresses.GuardedView.permission_classes  # type: ignore[assignment]
+        work.permission_classes = addresses.GuardedView.permission_classes  # type: ignore[assignment]  # A list or a tuple.
         try:
             answer = post(key=None)
         finally:

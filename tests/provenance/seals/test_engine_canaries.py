@@ -213,7 +213,7 @@ def _listening(asked: list[str]) -> Iterator[str]:
             asked.append(self.path)
             self.send_error(404)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # The base's own name.
             """Quiet."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

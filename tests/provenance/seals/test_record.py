@@ -36,7 +36,7 @@ def sealed(
 def use() -> Use:
     return Use.objects.create(
         requester=accounts.account(),
-        purpose=Use._meta.get_field("purpose").choices[0][0],  # type: ignore[index]
+        purpose=Use._meta.get_field("purpose").choices[0][0],  # type: ignore[index]  # It has choices.
         seconds=1,
         state=Use.State.REQUESTED,
         state_at=NOON,
@@ -51,7 +51,7 @@ def record(sealed: actions.Sealed, **said: object) -> Seal:
         "invisible_mark": True,
         "manifest": True,
     }
-    return actions.record(sealed=sealed, at=NOON, **(fields | said))  # type: ignore[arg-type]
+    return actions.record(sealed=sealed, at=NOON, **(fields | said))  # type: ignore[arg-type]  # By name.
 
 
 @pytest.mark.django_db
@@ -81,7 +81,7 @@ class TestRecord:
         record(sealed)
 
         with pytest.raises(actions.AlreadySealed):
-            record(replace(sealed, **other))  # type: ignore[arg-type]
+            record(replace(sealed, **other))  # type: ignore[arg-type]  # By name.
 
         assert Seal.objects.count() == 1
         assert StagedEntry.objects.count() == 1
@@ -129,7 +129,7 @@ class TestQueries:
     ) -> None:
         row = record(sealed)
 
-        with django_assert_num_queries(3):  # type: ignore[operator]
+        with django_assert_num_queries(3):  # type: ignore[operator]  # A fixture.
             found = {
                 queries.of_use(row.use_id),
                 queries.by_file(sealed.sha256),

@@ -120,7 +120,7 @@ class TestSeal:
     def test_leaves_nothing_behind_when_the_signer_fails(
         self, clip: Path, tmp_path: Path, known: Authorities
     ) -> None:
-        class Broken(type(known.signer())):  # type: ignore[misc]
+        class Broken(type(known.signer())):  # type: ignore[misc]  # A class made here.
             def sign(self, data: bytes) -> bytes:
                 raise OSError("the HSM is gone")
 
@@ -153,9 +153,9 @@ class TestSeal:
                 trust=known.trust,
             )
 
-        assert "state.valid" in caught.value.members["problems"]  # type: ignore[operator]
+        assert "state.valid" in caught.value.members["problems"]  # type: ignore[operator]  # A list.
         assert target.read_bytes() == b"what was here before"
-        assert os.listdir(tmp_path) == ["sealed.mp4"]  # noqa: PTH208
+        assert os.listdir(tmp_path) == ["sealed.mp4"]  # noqa: PTH208  # Names are compared.
 
     def test_lets_nothing_out_with_a_strangers_time_stamp(
         self, clip: Path, tmp_path: Path, known: Authorities
@@ -310,7 +310,7 @@ class TestRemix:
         with pytest.raises(SealNotSound) as caught:
             seal(clip, tmp_path / "sealed.mp4", known, "", seals.remix_of(clip))
 
-        assert "ingredients.parent-has-history:" in caught.value.members["problems"]  # type: ignore[operator]
+        assert "ingredients.parent-has-history:" in caught.value.members["problems"]  # type: ignore[operator]  # A list.
 
     def test_refuses_a_parent_that_was_changed(
         self, clip: Path, sealed_clip: Path, tmp_path: Path, known: Authorities, time_stamp_url: str
