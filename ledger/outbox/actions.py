@@ -5,7 +5,8 @@ rolled back never is. A message is *owed* until `done_at` or `failed_at` is set.
 messages that are due (`FOR UPDATE SKIP LOCKED`), moves their `due_at` ahead by a visibility time, and
 sends each to its Celery task; the task marks it done. A relay, broker or worker that dies in between
 costs the visibility time and nothing else. Handlers are idempotent; a message is worked on by one
-process at a time (a session advisory lock), and tried `ATTEMPTS_MAX` times.
+process at a time (a session advisory lock), and given up after `ATTEMPTS_MAX` failures. Only what a
+handler raised counts: a message that waits out an outage of the workers is sent as often as it takes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import F
 
 from ledger.db import step, use_case
 from ledger.outbox.models import OutboxMessage
@@ -69,7 +69,7 @@ def claim(*, at: datetime) -> Sequence[Claimed]:
         .order_by("due_at")[:BATCH]
     )
     OutboxMessage.objects.filter(id__in=[message.id for message in owed]).update(
-        due_at=at + timedelta(seconds=VISIBILITY_S), attempts=F("attempts") + 1
+        due_at=at + timedelta(seconds=VISIBILITY_S)
     )
     return [
         Claimed(message.id, settings.OUTBOX_HANDLERS[message.topic], message.payload)
@@ -95,10 +95,10 @@ def postpone(*, message_id: UUID, code: str, at: datetime, delay_s: float | None
     message = OutboxMessage.objects.select_for_update().filter(id=message_id, done_at=None).first()
     if message is None:
         return
-    if delay_s is not None:
-        message.attempts = max(message.attempts - 1, 0)
-    elif message.attempts >= ATTEMPTS_MAX:
-        message.failed_at = at
+    if delay_s is None:
+        message.attempts += 1
+        if message.attempts >= ATTEMPTS_MAX:
+            message.failed_at = at
     backoff_s = min(2.0**message.attempts, BACKOFF_S_MAX)
     message.due_at = at + timedelta(seconds=backoff_s if delay_s is None else delay_s)
     message.last_error = code

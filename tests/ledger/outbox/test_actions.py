@@ -115,6 +115,16 @@ class TestHandler:
         message = OutboxMessage.objects.get(id=message_id)
         assert (message.attempts, message.last_error) == (1, "test-down")
 
+    def test_counts_failures_and_not_how_often_it_was_sent(self, noon: datetime) -> None:
+        message_id = owe("down", noon)
+        for number in range(outbox.ATTEMPTS_MAX + 1):  # The workers are down; the relay is not.
+            outbox.claim(at=noon + number * timedelta(seconds=outbox.VISIBILITY_S))
+
+        carry(message_id=message_id, what="down")
+
+        message = OutboxMessage.objects.get(id=message_id)
+        assert (message.attempts, message.failed_at) == (1, None)
+
     def test_gives_up_in_the_end_and_is_seen(self, noon: datetime) -> None:
         message_id = owe("down", noon)
         OutboxMessage.objects.update(attempts=outbox.ATTEMPTS_MAX)
