@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import F, Q
 
 from ledger.consent import queries as consent
 from ledger.consent.models import Decision, Use
@@ -38,9 +38,14 @@ def _in_force(question: ProhibitionQuestion, names: Sequence[str]) -> Iterator[U
     there = Q(opt_out__territories__overlap=list(question.territories))
     # A use for everywhere falls under every territory.
     where = everywhere | there if question.territories else Q()
+    # What had started when it was activated counts, though the asker read the clock before that and
+    # then waited for the lock.
+    started = Q(opt_out__starts_at__lte=question.at) | Q(
+        opt_out__starts_at__lte=F("opt_out__state_at")
+    )
     yield from (
         OptOutAlias.objects.filter(where, skeleton__in=names)
-        .filter(opt_out__state__in=OptOut.STOPS, opt_out__starts_at__lte=question.at)
+        .filter(started, opt_out__state__in=OptOut.STOPS)
         .exclude(opt_out__ends_at__lte=question.at)
         .filter(opt_out__scopes__overlap=list(rules.SCOPES_THAT_STOP[question.purpose]))
         .values_list("opt_out_id", flat=True)

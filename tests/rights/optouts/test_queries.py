@@ -105,6 +105,13 @@ class TestAtTheGates:
 
         assert (_codes(ada, cameo) == ["opt-out"]) is is_stopped
 
+    def test_stops_whoever_read_the_clock_before_its_activation_and_decides_after(
+        self, ada: Account, cameo: Cameo
+    ) -> None:
+        make.active(starts_at=NOON)
+
+        assert _codes(ada, cameo, at=NOON - HOUR) == ["opt-out"]
+
     @pytest.mark.parametrize(
         ("opted", "used", "is_stopped"),
         [

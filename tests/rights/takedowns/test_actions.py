@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from itertools import product
 from typing import Any
 from uuid import UUID, uuid4
@@ -315,6 +316,17 @@ class TestUphold:
             refused = consent.ask(ada, other, parent_id=parent.id)
             stopped = {each.row_id for each in refused.findings if each.code == "stay-down"}
             assert stopped == {StayDown.objects.get().id}
+
+    def test_stops_whoever_read_the_clock_before_and_decides_after(
+        self, ada: Account, use: Use
+    ) -> None:
+        _uphold(make.case(use).case)
+
+        asked = consent.ask(
+            ada, consent.open_cameo(), parent_id=use.id, at=NOON - timedelta(seconds=1)
+        )
+
+        assert "stay-down" in consent.codes(asked)
 
     def test_stops_no_remix_of_anything_else(self, ada: Account, use: Use) -> None:
         cameo = use.cast.get().cameo
