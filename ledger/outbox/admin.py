@@ -1,1 +1,1 @@
-"""Admin pages of outbox."""
+"""Admin pages of outbox: none yet."""

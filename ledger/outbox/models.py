@@ -17,7 +17,7 @@ class OutboxMessage(models.Model):
     attempts = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField()
     done_at = models.DateTimeField(null=True)
-    failed_at = models.DateTimeField(null=True)  # Gave up: seen by readiness, and by people.
+    failed_at = models.DateTimeField(null=True)  # Gave up: logged, and left for people.
     last_error = models.TextField(blank=True)  # An error's code, never its text.
     created_at = models.DateTimeField()
 
