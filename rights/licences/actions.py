@@ -32,6 +32,12 @@ from rights.licences.models import Licence, LicenceLine
 
 # An authorisation is let go this long before Stripe does, so that no capture races with it.
 LAPSE_MARGIN = timedelta(minutes=30)
+# The call that a licence in a state waits for.
+CALLS = {
+    states.CAPTURE_INTENDED: "licence.capture",
+    states.VOID_INTENDED: "licence.void",
+    states.REFUND_INTENDED: "licence.refund",
+}
 
 
 class UseChange(Protocol):
@@ -160,7 +166,7 @@ def intend_capture(*, use_id: UUID, at: datetime) -> None:
     if licence.state != states.AUTHORISED or is_lapsed:
         raise NotAuthorised(use_id=use_id, state=licence.state)
     _move(licence, states.CAPTURE_INTENDED, at=at)
-    _owe("licence.capture", licence, at=at)
+    owe_call(licence, at=at)
 
 
 @step
@@ -213,10 +219,8 @@ def use_changed(change: UseChange) -> None:
     if after is None:
         return
     _move(licence, after, at=change.at, why=change.code)
-    if after == states.VOID_INTENDED:
-        _owe("licence.void", licence, at=change.at)
-    elif after == states.REFUND_INTENDED:
-        _owe("licence.refund", licence, at=change.at)
+    if after in CALLS:
+        owe_call(licence, at=change.at)
 
 
 @step
@@ -229,8 +233,10 @@ def _lock_newest(use_id: UUID) -> Licence | None:
     )
 
 
-def _owe(topic: str, licence: Licence, *, at: datetime) -> None:
-    outbox.enqueue(topic=topic, payload={"licence_id": str(licence.id)}, at=at)
+@step
+def owe_call(licence: Licence, *, at: datetime) -> None:
+    """Owe the call that the licence's state waits for. `licence` is locked."""
+    outbox.enqueue(topic=CALLS[licence.state], payload={"licence_id": str(licence.id)}, at=at)
 
 
 def _move(licence: Licence, after: str, *, at: datetime, why: str = "", **facts: Any) -> None:

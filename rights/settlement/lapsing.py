@@ -1,9 +1,13 @@
-"""What time alone ends: quotes, authorisations, and answers that never came."""
+"""What time alone ends: quotes, authorisations, and answers that never came.
+
+And what time must not end: a call that was decided is owed again when the outbox gave it up, for as long
+as the licence waits for it. A bank holds money, or we hold a buyer's, until it is carried.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
@@ -12,6 +16,7 @@ from django.db.models import Q
 from ledger.consent import gates
 from ledger.db import step, use_case
 from ledger.errors import CountersignError
+from ledger.outbox.models import OutboxMessage
 from rights.licences import actions as licences
 from rights.licences import states
 from rights.licences.models import Licence
@@ -22,10 +27,13 @@ from rights.settlement.models import PaymentAttempt
 logger = structlog.get_logger(__name__)
 
 BATCH = 200
+OWED_AGAIN_AFTER = timedelta(hours=1)
 
 
 def sweep(*, stripe: Stripe, at: datetime) -> None:
-    """Settle unanswered authorisations, end what ran out. At most `BATCH` of each, oldest first.
+    """Settle unanswered authorisations, end what ran out, owe again what was given up.
+
+    At most `BATCH` of each, oldest first.
 
     One that fails is logged and left for the next sweep; the others go on.
     """
@@ -39,6 +47,8 @@ def sweep(*, stripe: Stripe, at: datetime) -> None:
             end(licence_id=licence_id, at=at)
         except CountersignError as exc:
             logger.warning("settlement.not_lapsed", licence_id=str(licence_id), code=exc.code)
+    for licence_id in _stranded(at=at):
+        _owe_again(licence_id=licence_id, at=at)
 
 
 @use_case
@@ -62,6 +72,34 @@ def _expire(*, licence_id: UUID, at: datetime) -> None:
     licence = licences.lock(licence_id=licence_id)
     if licence.state == states.QUOTED:
         licences.expired(licence, at=at)
+
+
+@use_case
+def _owe_again(*, licence_id: UUID, at: datetime) -> None:
+    """Owe the call that a licence waits for, unless it moved on or is owed already."""
+    licence = licences.lock(licence_id=licence_id)
+    topic = licences.CALLS.get(licence.state)
+    if topic is None or _is_owed(licence_id, topic, since=at - OWED_AGAIN_AFTER):
+        return
+    licences.owe_call(licence, at=at)
+    logger.warning("settlement.owed_again", licence_id=str(licence_id), topic=topic)
+
+
+def _is_owed(licence_id: UUID, topic: str, *, since: datetime) -> bool:
+    """Return whether a call is owed still, or was given up only just now."""
+    rows = OutboxMessage.objects.filter(topic=topic, payload__licence_id=str(licence_id))
+    return rows.filter(
+        Q(done_at=None, failed_at=None) | Q(created_at__gt=since) | Q(failed_at__gt=since)
+    ).exists()
+
+
+def _stranded(*, at: datetime) -> Sequence[UUID]:
+    """Return licences that have waited long for a call."""
+    return list(
+        Licence.objects.filter(state__in=licences.CALLS, state_at__lte=at - OWED_AGAIN_AFTER)
+        .order_by("state_at")
+        .values_list("id", flat=True)[:BATCH]
+    )
 
 
 def _is_lapsing(licence: Licence, *, at: datetime) -> bool:

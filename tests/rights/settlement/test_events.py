@@ -11,11 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from ledger.consent.models import Use
+from ledger.consent.observers import UseChange
+from ledger.outbox.models import OutboxMessage
+from rights.licences import actions as licences
 from rights.licences import states
 from rights.settlement import events, lapsing, payments, queries
 from rights.settlement.gateway import Notice, StripeUnavailable
@@ -244,6 +247,33 @@ class TestSweep:
         licence.refresh_from_db()
         assert licence.state == states.QUOTED
         assert PaymentAttempt.objects.get().state == "lost"
+
+    @pytest.mark.parametrize("end", ["released", "failed", "withdrawn"])
+    def test_owes_again_what_the_outbox_gave_up(self, world: World, end: str) -> None:
+        licence = settlement.authorised(world.stripe)
+        if end != "failed":
+            settlement.released(licence)
+        if end != "released":
+            with transaction.atomic():
+                licences.use_changed(UseChange(licence.use_id, end, "a-reason", timezone.now()))
+        licence.refresh_from_db()
+        topic = licences.CALLS[licence.state]
+        given_up = timezone.now() + timedelta(minutes=30)
+        OutboxMessage.objects.filter(topic=topic).update(failed_at=given_up)
+
+        for minutes in (60, 80, 95, 96):
+            at = given_up + timedelta(minutes=minutes - 30)
+            lapsing.sweep(stripe=world.stripe, at=at)
+
+        owed = OutboxMessage.objects.filter(topic=topic, failed_at=None)
+        assert [message.payload for message in owed] == [{"licence_id": str(licence.id)}]
+
+    def test_owes_nothing_twice(self, world: World) -> None:
+        settlement.released(settlement.authorised(world.stripe))
+
+        lapsing.sweep(stripe=world.stripe, at=timezone.now() + timedelta(hours=2))
+
+        assert OutboxMessage.objects.filter(topic="licence.capture").count() == 1
 
     def test_goes_on_when_one_cannot_be_settled(self, world: World) -> None:
         stuck = settlement.quoted([settlement.fee(settlement.onboarded(world.stripe))])
