@@ -1,1 +1,1 @@
-"""Admin pages of notifications."""
+"""Admin pages of notifications: none yet."""

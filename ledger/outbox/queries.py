@@ -1,4 +1,4 @@
-"""How much is owed, for readiness and for people."""
+"""How much is owed, for whoever watches the service. Nothing asks it by itself yet."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Admin pages of lookup."""
+"""Admin pages of lookup: none yet."""
