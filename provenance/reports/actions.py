@@ -21,6 +21,8 @@ from django.conf import settings
 from django.core.files.storage import storages
 
 from ledger.accounts.models import Account
+from ledger.consent import queries as consent
+from ledger.consent.models import Use
 from ledger.db import use_case
 from ledger.log import actions as log
 from ledger.log import bundle
@@ -214,16 +216,20 @@ def _inert(cell: str) -> str:
 
 
 def _extra(use_ids: Sequence[UUID]) -> dict[str, bytes]:
-    """Return the certificates and C2PA manifests of the sealed files, by their place in the bundle."""
+    """Return the certificates and C2PA manifests of the sealed files, by their place in the bundle.
+
+    A manifest holds a picture of the video: it is there only while the video itself is shown.
+    """
     extra = {
         f"certificates/{row.serial}.pem": row.chain_pem.encode()
         for start in range(0, len(use_ids), seals.SEALS_MAX)
         for row in seals.certificates_of(list(use_ids[start : start + seals.SEALS_MAX]))
     }
     size_bytes = 0
-    for render in Render.objects.filter(use__in=use_ids).exclude(sealed_path=""):
+    released = Render.objects.filter(use__in=use_ids, use__state=Use.State.RELEASED)
+    for render in released.exclude(sealed_path=""):
         path = files.path_of(render.sealed_path)
-        if path.exists():
+        if path.exists() and not consent.is_held(use_id=render.pk):
             manifest = verification.manifest_store(path)
             size_bytes += len(manifest)
             if size_bytes > bundle.EXTRA_SIZE_BYTES_MAX:

@@ -16,13 +16,15 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from ledger.consent.models import Decision
+from ledger.consent import uses
+from ledger.consent.models import Decision, Hold
 from ledger.log import bundle, records
 from ledger.log import queries as log_queries
 from ledger.log.models import Record
 from ledger.outbox.actions import ATTEMPTS_MAX
 from ledger.outbox.models import OutboxMessage
 from ledger.outbox.tasks import Later
+from provenance.renders import files
 from provenance.reports import actions as reports
 from provenance.reports import queries, standing, tasks, typesetting
 from provenance.reports.errors import (
@@ -347,6 +349,23 @@ class TestBuild:
         assert (export.state, export.progress, left.exists()) == ("done", 1.0, False)
         with inside(export) as archive:
             assert archive.testzip() is None
+
+    @pytest.mark.parametrize("end", ["shown", "withdrawn", "held"])
+    def test_gives_the_manifest_with_its_picture_only_while_the_video_is_shown(
+        self, lineage: Lineage, end: str
+    ) -> None:
+        first = lineage.first
+        files.path_of(first.sealed_path).write_bytes(b"a sealed video")
+        if end == "withdrawn":
+            uses.withdraw(use_id=first.pk, by=lineage.ada, reason="", at=timezone.now())
+        elif end == "held":
+            Hold.objects.create(use_id=first.pk, ground="legal-hold", starts_at=timezone.now())
+
+        export = make.built(lineage.ben, about=first)
+
+        with inside(export) as archive:
+            is_there = any(name.endswith(".c2pa") for name in archive.namelist())
+        assert is_there == (end == "shown")
 
     def test_is_refused_to_whoever_lost_their_standing(self, lineage: Lineage) -> None:
         auditor = make.auditor(has_cause=True)
