@@ -106,7 +106,7 @@ def build(*, report_id: UUID, at: datetime) -> None:
     export = Export.objects.select_related("requested_by").get(id=report_id)
     if export.state in (Export.State.DONE, Export.State.FAILED):
         return
-    is_auditor = _demand_standing(export).is_auditor
+    is_auditor = demand_standing(export).is_auditor
     use_ids = queries.use_ids_of(export, is_auditor=is_auditor)
     entry_ids = queries.entry_ids_of(export, use_ids)
     if len(log_queries.leaf_indexes(entry_ids)) < len(entry_ids):
@@ -138,8 +138,12 @@ def build(*, report_id: UUID, at: datetime) -> None:
     _finish(report_id=report_id, folder=stored, digests=digests, summary=summary, at=at)
 
 
-def _demand_standing(export: Export) -> standing.Standing:
-    """Return the standing of whoever asked, as it is now, unless it became less."""
+def demand_standing(export: Export) -> standing.Standing:
+    """Return the standing of whoever asked, as it is now, unless it became less.
+
+    Raises:
+        StandingLost: it did; nothing is built for them, and nothing that was built is handed out.
+    """
     try:
         now = standing.of(export.requested_by, kind=export.kind, about_id=export.about_id)
     except ReportNotFound as exc:

@@ -85,6 +85,7 @@ class ExportAdmin(UseCaseAdmin):
         """Hand out a file to whoever asked for the report."""
         try:
             export = queries.mine(report_id=report_id, account_id=caller(request).id)
+            reports.demand_standing(export)
         except CountersignError as exc:
             raise Http404 from exc
         if name not in reports.FILES or export.state != Export.State.DONE:

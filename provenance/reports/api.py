@@ -95,6 +95,7 @@ class ReportFileView(APIView):
         description=f"`name` is one of {', '.join(reports.FILES)}.",
         responses={
             (200, "application/octet-stream"): OpenApiTypes.BINARY,
+            403: OpenApiResponse(description="`report-standing-lost`"),
             404: OpenApiResponse(description="`report-not-found`"),
             409: OpenApiResponse(description="`report-not-ready`"),
         },
@@ -105,6 +106,7 @@ class ReportFileView(APIView):
             raise ReportNotFound(report_id=report_id)
         if export.state != Export.State.DONE:
             raise ReportNotReady(report_id=report_id, state=export.state)
+        reports.demand_standing(export)
         return FileResponse(
             storages["default"].open(f"{export.folder}/{name}"),
             as_attachment=True,

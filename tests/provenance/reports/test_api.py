@@ -96,6 +96,16 @@ class TestFiles:
                 assert refused.json()["code"] == "report-not-found"
         assert json.loads(make.file_of(export, "report.json").read_text())["renders"] == []
 
+    @pytest.mark.django_db(transaction=True)
+    def test_are_kept_from_an_auditor_who_is_none_any_more(self) -> None:
+        auditor = make.auditor(has_cause=True)
+        export = make.built(auditor, kind="person", about=accounts.account())
+        auditor.user_permissions.clear()
+
+        answer = client_of(auditor).get(f"{ADDRESS}/{export.id}/report.json")
+
+        assert (answer.status_code, answer.json()["code"]) == (403, "report-standing-lost")
+
     @pytest.mark.parametrize("name", ["report.exe", "..", "%2e%2e%2freport.pdf", "report.pdf%00"])
     def test_have_no_other_names(self, name: str) -> None:
         person = accounts.account()
