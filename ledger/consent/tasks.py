@@ -34,14 +34,19 @@ def recheck(*, at: datetime, cameo_ids: Sequence[str], after: str = "") -> None:
     if after:
         found = found.filter(id__gt=UUID(after))
     batch = list(found.order_by("id").values_list("id", flat=True).distinct()[:BATCH])
-    failed = 0
+    waiting, broken = 0, None
     for use_id in batch:
         try:
             rechecks.recheck(use_id=use_id, at=at)
         except OperationalError:  # A lock or statement time-out: this use is tried again.
             logger.warning("consent.recheck_waits", use_id=str(use_id))
-            failed += 1
-    if failed:
+            waiting += 1
+        except Exception as exc:  # One that breaks must not hold up the rest; raised below.
+            logger.exception("consent.recheck_broke", use_id=str(use_id))
+            broken = exc
+    if broken is not None:
+        raise broken
+    if waiting:
         raise Later(1.0)
     if len(batch) == BATCH:
         rechecks.go_on(cameo_ids=cameo_ids, after=batch[-1], at=at)
