@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import BinaryIO
 
 import av
 import numpy as np
@@ -18,6 +19,8 @@ from gpu_worker.plans import SAMPLE_RATE_HZ
 SIDE_PX_MAX = 4096
 SECONDS_MAX = 180.0
 FRAMES_MAX = 20_000
+
+Source = bytes | BinaryIO  # A file that is read from its beginning, and stays open.
 
 
 class Unreadable(ValueError):
@@ -40,7 +43,7 @@ class Outline:
     seconds: float
 
 
-def outline(data: bytes, *, height_px: int, count: int, from_s: float, until_s: float) -> Outline:
+def outline(data: Source, *, height_px: int, count: int, from_s: float, until_s: float) -> Outline:
     """Return up to `count` frames, evenly spread between two moments, and the time of the last one.
 
     Raises:
@@ -65,7 +68,7 @@ def outline(data: bytes, *, height_px: int, count: int, from_s: float, until_s: 
 
 
 def frames(
-    data: bytes, *, height_px: int, from_s: float = 0.0, until_s: float = SECONDS_MAX
+    data: Source, *, height_px: int, from_s: float = 0.0, until_s: float = SECONDS_MAX
 ) -> Iterator[Frame]:
     """Yield the frames of a video between two moments, scaled down to at most this height.
 
@@ -81,7 +84,7 @@ def frames(
         raise Unreadable(type(exc).__name__) from exc
 
 
-def sound(data: bytes, *, until_s: float = SECONDS_MAX) -> NDArray[np.float32]:
+def sound(data: Source, *, until_s: float = SECONDS_MAX) -> NDArray[np.float32]:
     """Return the sound of a video, mono at 48 kHz, in [-1, 1]; empty where it has none.
 
     Raises:
@@ -111,8 +114,10 @@ def _length_s(container: InputContainer) -> float:
 
 
 @contextmanager
-def _opened(data: bytes) -> Iterator[InputContainer]:
-    with av.open(io.BytesIO(data), metadata_errors="ignore") as container:
+def _opened(data: Source) -> Iterator[InputContainer]:
+    file = io.BytesIO(data) if isinstance(data, bytes) else data
+    file.seek(0)
+    with av.open(file, metadata_errors="ignore") as container:
         if not isinstance(container, InputContainer):
             raise Unreadable("no input")
         yield container

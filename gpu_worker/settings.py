@@ -49,11 +49,16 @@ def from_environment() -> Settings:
         permit_keys_dir=_folder(known.get("PERMIT_KEYS_DIR")),
         key_file=Path(known.get("WORKER_KEY_FILE") or "var/gpu_worker/key"),
         public_keys_dir=_folder(known.get("WORKER_PUBLIC_KEYS_DIR")),
-        scratch_dir=_folder(known.get("WORKER_SCRATCH_DIR")) or _memory_folder(),
+        scratch_dir=scratch_folder(),
         encoder=known.get("WORKER_ENCODER", "libx264"),
         beat_period_s=float(known.get("WORKER_BEAT_PERIOD_S", "0.5")),
         job_seconds_max=float(known.get("WORKER_JOB_SECONDS_MAX", "3000")),
     )
+
+
+def scratch_folder() -> Path:
+    """Return the folder where outputs lie until they are handed in."""
+    return _folder(os.environ.get("WORKER_SCRATCH_DIR")) or _memory_folder()
 
 
 def _folder(value: str | None) -> Path | None:
