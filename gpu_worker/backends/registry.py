@@ -10,7 +10,10 @@ from gpu_worker.contract.job import Job
 from gpu_worker.plans import Backend
 
 # Each value names a callable that takes nothing and returns a Backend.
-BACKENDS = {"studio": "gpu_worker.backends.studio.backend:Studio"}
+BACKENDS = {
+    "studio": "gpu_worker.backends.studio.backend:Studio",
+    "videos": "gpu_worker.backends.videos.backend:Videos",
+}
 
 
 def load(name: str) -> Backend:
