@@ -40,10 +40,13 @@ def main() -> None:
     print(
         json.dumps(
             {
-                "transactions_per_s": round(rate),
-                "transactions_per_s_alone": round(alone),
+                "name": "books",
+                "value": round(rate),
+                "unit": "transactions/s",
                 "floor": FLOOR,
-                "met": rate >= FLOOR,
+                "ratio": round(rate / FLOOR, 3),
+                "peers": {},
+                "one_client": round(alone),
                 "postings": postings,
                 "balanced": is_balanced,
                 "balances_ms": round(sums_ms),
