@@ -13,6 +13,9 @@ from gpu_worker.plans import Backend
 BACKENDS = {
     "studio": "gpu_worker.backends.studio.backend:Studio",
     "videos": "gpu_worker.backends.videos.backend:Videos",
+    "ltx-video": "gpu_worker.backends.diffusers.backend:ltx_video",
+    "ltx-2": "gpu_worker.backends.diffusers.backend:ltx_2",
+    "wan-vace": "gpu_worker.backends.diffusers.backend:wan_vace",
 }
 
 
@@ -20,7 +23,7 @@ def load(name: str) -> Backend:
     """Return the backend of that name.
 
     Raises:
-        BackendUnknown: this worker does not have it.
+        BackendUnknown: this worker does not have it; `reason` says what it lacks, where it knows the name.
     """
     if name not in BACKENDS:
         raise BackendUnknown(backend=name)
