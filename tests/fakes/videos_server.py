@@ -90,10 +90,15 @@ def serving(**known: Any) -> Iterator[VideosServer]:
 def parts_of(kind: str, body: bytes) -> dict[str, bytes]:
     """Return the parts of a multipart form by their names."""
     whole = message_from_bytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
-    return {
-        str(part.get_param("name", header="content-disposition")): part.get_payload(decode=True)
-        for part in whole.get_payload()  # type: ignore[union-attr, misc]
-    }  # type: ignore[return-value]  # A form's parts are messages.
+    found = {}
+    for part in whole.walk():
+        name, content = (
+            part.get_param("name", header="content-disposition"),
+            part.get_payload(decode=True),
+        )
+        if isinstance(name, str) and isinstance(content, bytes):
+            found[name] = content
+    return found
 
 
 def _handler(fake: VideosServer) -> type[BaseHTTPRequestHandler]:
