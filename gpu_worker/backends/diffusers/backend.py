@@ -20,7 +20,6 @@ from gpu_worker.contract.errors import (
 )
 from gpu_worker.plans import Capabilities, Estimate, Metadata, OnStep, Plan, ShouldCancel
 
-MODELS_DIR = "WORKER_MODELS_DIR"
 PIXELS_MAX = 1920 * 1080
 CAPTURE_SECONDS_MAX = 30.0
 MEMORY_FOR_EACH_PIXEL_BYTES = 60
@@ -121,7 +120,7 @@ def wan_vace() -> Diffusers:
 def _found(family: Family) -> Weights:
     if not pipelines.are_installed():
         raise Unusable(Absence.LIBRARY)
-    if not (folder := os.environ.get(MODELS_DIR)):
+    if not (folder := os.environ.get("WORKER_MODELS_DIR")):
         raise Unusable(Absence.MODELS_FOLDER)
     return weights.read(Path(folder) / family.name, saved_as=family.saved_as)
 

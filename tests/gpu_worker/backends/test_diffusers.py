@@ -18,7 +18,7 @@ import pytest
 from numpy.typing import NDArray
 
 from gpu_worker.backends import registry
-from gpu_worker.backends.diffusers import backend, families, fitting, pipelines, weights
+from gpu_worker.backends.diffusers import families, fitting, pipelines, weights
 from gpu_worker.backends.diffusers.backend import Diffusers
 from gpu_worker.backends.diffusers.families import LTX_2, LTX_VIDEO, WAN_VACE, Family
 from gpu_worker.backends.diffusers.weights import Absence, Unusable
@@ -144,11 +144,11 @@ class TestOffer:
     def test_says_why_it_has_none(
         self, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.delenv(backend.MODELS_DIR, raising=False)
+        monkeypatch.delenv("WORKER_MODELS_DIR", raising=False)
 
         with pytest.raises(BackendUnknown) as unset:
             registry.load(name)
-        monkeypatch.setenv(backend.MODELS_DIR, str(tmp_path))
+        monkeypatch.setenv("WORKER_MODELS_DIR", str(tmp_path))
         with pytest.raises(BackendUnknown) as missing:
             registry.load(name)
 
@@ -373,7 +373,7 @@ def able(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Family], Diffuse
             makers[family.name]().save_pretrained(folder, safe_serialization=True)
             (folder / weights.DESCRIPTION).write_text(json.dumps(DESCRIPTION))
         with pytest.MonkeyPatch.context() as patch:
-            patch.setenv(backend.MODELS_DIR, str(root))
+            patch.setenv("WORKER_MODELS_DIR", str(root))
             loaded = registry.load(family.name)
         assert isinstance(loaded, Diffusers)
         return loaded
