@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
@@ -58,7 +58,7 @@ def run(
     """Load the model, make one video and return it.
 
     Raises:
-        Stopped: the work was called off; noticed after each step.
+        Stopped: the work was called off; noticed before each layer, and after each step.
     """
     os.environ.update(OFFLINE)
     import torch
@@ -73,6 +73,12 @@ def run(
         on_step(STAGE, min(1.0, (step + 1) / steps))
         return tensors
 
+    def layer_begins(_layer: Any, _given: Any) -> None:
+        if should_cancel():
+            raise Stopped
+
+    for layer in _layers(pipe):
+        layer.register_forward_pre_hook(layer_begins)
     if should_cancel():
         raise Stopped
     with torch.inference_mode():
@@ -102,6 +108,17 @@ def _loaded(family: Family, weights: Weights) -> Any:
     )
     pipe.set_progress_bar_config(disable=True)
     return pipe.to("cuda" if has_cuda else "cpu")
+
+
+def _layers(pipe: Any) -> Iterator[Any]:
+    """Yield the layers of every model in the pipeline: one step of a large model takes many seconds."""
+    import torch
+
+    for part in pipe.components.values():
+        if isinstance(part, torch.nn.Module):
+            for stack in part.modules():
+                if isinstance(stack, torch.nn.ModuleList):
+                    yield from stack
 
 
 def _sound(pipe: Any, made: Any) -> tuple[NDArray[np.float32] | None, int]:

@@ -433,16 +433,27 @@ class TestRender:
         assert clip.device.startswith(("cpu", "cuda"))
         assert clip.preferences_applied == ()
 
-    def test_stops_between_two_steps(self, able: Callable[[Family], Diffusers]) -> None:
-        told: list[tuple[str, float]] = []
-        asked = count()
+    def test_stops_after_a_step(self, able: Callable[[Family], Diffusers]) -> None:
+        told: list[str] = []
 
         clip = able(WAN_VACE).render(
-            plan(), lambda *step: told.append(step), lambda: next(asked) >= 2
+            plan(), lambda stage, _: told.append(stage), lambda: "rendering" in told
         )
 
         assert list(clip.batches()) == []
-        assert [one for one in told if one[0] == "rendering"] == [("rendering", 0.5)]
+        assert told.count("rendering") == 1
+
+    def test_stops_within_a_step(self, able: Callable[[Family], Diffusers]) -> None:
+        told: list[str] = []
+        asked = count()
+
+        clip = able(WAN_VACE).render(
+            plan(), lambda stage, _: told.append(stage), lambda: next(asked) >= 3
+        )
+
+        assert list(clip.batches()) == []
+        assert "rendering" not in told
+        assert next(asked) == 4
 
     def test_refuses_what_it_cannot_be_shown(self, able: Callable[[Family], Diffusers]) -> None:
         two = (person(), person("p2", who=1))
